@@ -1,0 +1,105 @@
+/** Plain, checked configuration of one hermes stack. Holds no secret value and knows no Pulumi. */
+export interface HermesConfig {
+  /** Pulumi stack name; the base of every resource's name. */
+  stack: string;
+  /** DigitalOcean region slug. */
+  region: string;
+  /** DigitalOcean size slug; at least 2 GB of memory. */
+  size: string;
+  /** DigitalOcean image slug. Given at birth. */
+  image: string;
+  /** Swap file on the root disk, GiB. Never counted as room for a model. */
+  swapGiB: number;
+  /** Public IPv6 address on the droplet. Given at birth. */
+  ipv6: boolean;
+  /** How the operator reaches the droplet. Given at birth. */
+  access: Access;
+  tailnet: TailnetConfig;
+  openclaw: OpenclawConfig;
+  node: NodeConfig;
+  models: ModelsConfig;
+  /** OpenClaw agents by id, in the order of the configuration; the first is the default one. */
+  agents: Record<string, AgentConfig>;
+  mcpServers: Record<string, McpServerConfig>;
+  /** Absent: no Telegram channel. */
+  telegram?: TelegramConfig;
+  /** Protected volume for state, GiB; 0: state lives on the root disk and dies with the droplet. */
+  volumeGiB: number;
+  verify: VerifyConfig;
+  /** Raised by one to replace the droplet on purpose. */
+  bootstrapRevision: number;
+  sources: SourcesConfig;
+}
+
+export type Access = { mode: "tailnet" } | { mode: "ssh"; adminCidrs: string[] };
+
+export interface TailnetConfig {
+  /** ACL tag of the node, with the "tag:" prefix. */
+  tag: string;
+  /** Node and droplet host name. */
+  hostname: string;
+  /** Control server; absent: Tailscale's own. */
+  loginServer?: string;
+}
+
+export interface OpenclawConfig {
+  /** Exact version on npm. */
+  version: string;
+  /** ISO date (YYYY-MM-DD): npm's --before, pins the transitive dependencies. */
+  before: string;
+}
+
+export interface NodeConfig {
+  version: string;
+}
+
+export interface ModelsConfig {
+  /** Model id with its provider, for example "openrouter/google/gemma-4-31b-it:free". */
+  primary: string;
+  fallbacks: string[];
+}
+
+export interface AgentConfig {
+  /** Folder in the repository, relative to the project, that holds SOUL.md, AGENTS.md, … */
+  workspace: string;
+  /** A model of its own; the chain's fallbacks still follow it. */
+  model?: string;
+  /** Channels that talk to this agent. An agent without one is reached by its id only. */
+  bindings: BindingConfig[];
+}
+
+export interface BindingConfig {
+  channel: "telegram";
+  /** Telegram user or group id; absent: everything on the channel that no other binding takes. */
+  peer?: { kind: "direct" | "group"; id: string };
+}
+
+/** An MCP server: a local command, or a URL. `{ secret: name }` values are references into the stack's secrets. */
+export type McpServerConfig =
+  | { command: string; args: string[]; env: Record<string, string | SecretReference> }
+  | { url: string; headers: Record<string, string | SecretReference> };
+
+export interface SecretReference {
+  /** Name of an entry of the stack's `secrets`. */
+  secret: string;
+}
+
+export interface TelegramConfig {
+  /** Telegram user id of the owner, digits. */
+  ownerId: string;
+}
+
+export interface VerifyConfig {
+  /** End every `up` with an agent turn, not only with the gateway's readiness. */
+  agentTurn: boolean;
+}
+
+export interface SourcesConfig {
+  /** `{version}` in the URL is replaced by node.version. */
+  node: { url: string; sha256: string };
+  /** apt repository: `deb [signed-by=…] URL SUITE main`. */
+  tailscale: { url: string; suite: string; keyUrl: string; fingerprint: string };
+}
+
+/** Names of the secrets that hermes itself knows; MCP servers may add others. */
+export const KNOWN_SECRETS = ["openrouterApiKey", "telegramBotToken", "gatewayToken", "deployKey", "hostKey"] as const;
