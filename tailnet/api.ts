@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+
+/** A node as the Tailscale API v2 lists it; only what hermes reads. */
+export interface TailnetDevice {
+  id: string;
+  /** Full name in the tailnet, for example `hermes.tail1234.ts.net`. */
+  name: string;
+  /** What the machine calls itself; two nodes may share one. */
+  hostname: string;
+  addresses: string[];
+  tags?: string[];
+  created: string;
+  lastSeen?: string;
+  connectedToControl?: boolean;
+  /** Not empty: tailnet lock keeps the node out until it is signed. */
+  tailnetLockError?: string;
+  tailnetLockKey?: string;
+}
+
+/** Where the control server's API is and who asks. Values come from the environment only, never from arguments. */
+export interface TailnetCredentials {
+  baseUrl: string;
+  tailnet: string;
+  authorization: () => Promise<string>;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * The variables of the official Tailscale provider: TAILSCALE_API_KEY, or TAILSCALE_OAUTH_CLIENT_ID and
+ * TAILSCALE_OAUTH_CLIENT_SECRET; TAILSCALE_TAILNET (default `-`), TAILSCALE_BASE_URL. A value `file:PATH` is read from
+ * that file.
+ *
+ * @throws Error when neither kind of credential is there.
+ */
+export function credentialsFrom(environment: Environment): TailnetCredentials {
+  const value = (name: string): string | undefined => fromFile(environment[name]);
+  const baseUrl = (value("TAILSCALE_BASE_URL") ?? "https://api.tailscale.com").replace(/\/$/, "");
+  const tailnet = value("TAILSCALE_TAILNET") ?? "-";
+  const apiKey = value("TAILSCALE_API_KEY");
+  if (apiKey !== undefined) {
+    return { baseUrl, tailnet, authorization: async () => basic(apiKey, "") };
+  }
+  const id = value("TAILSCALE_OAUTH_CLIENT_ID") ?? value("OAUTH_CLIENT_ID");
+  const secret = value("TAILSCALE_OAUTH_CLIENT_SECRET") ?? value("OAUTH_CLIENT_SECRET");
+  if (id === undefined || secret === undefined) {
+    throw new Error(
+      "no credentials for the tailnet: set TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET, or TAILSCALE_API_KEY",
+    );
+  }
+  let token: Promise<string> | undefined;
+  return { baseUrl, tailnet, authorization: () => (token ??= oauthToken(baseUrl, id, secret)) };
+}
+
+function fromFile(value: string | undefined): string | undefined {
+  if (value === undefined || value === "") return undefined;
+  return value.startsWith("file:") ? readFileSync(value.slice("file:".length), "utf8").trim() : value;
+}
+
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+
+async function oauthToken(baseUrl: string, id: string, secret: string): Promise<string> {
+  const response = await fetch(`${baseUrl}/api/v2/oauth/token`, {
+    method: "POST",
+    headers: { authorization: basic(id, secret), "content-type": "application/x-www-form-urlencoded" },
+    body: "grant_type=client_credentials",
+  });
+  if (!response.ok) throw new Error(`the tailnet refused the OAuth client: HTTP ${response.status}`);
+  const { access_token } = (await response.json()) as { access_token: string };
+  return `Bearer ${access_token}`;
+}
+
+/** The few calls of the Tailscale API v2 that hermes makes itself; the rest is the provider's. */
+export class TailnetApi {
+  constructor(private readonly credentials: TailnetCredentials) {}
+
+  async devices(): Promise<TailnetDevice[]> {
+    const reply = await this.call("GET", `/api/v2/tailnet/${this.credentials.tailnet}/devices?fields=all`);
+    return ((await reply.json()) as { devices: TailnetDevice[] }).devices;
+  }
+
+  /** Removes a node; one that is gone already is fine. */
+  async remove(id: string): Promise<void> {
+    await this.call("DELETE", `/api/v2/device/${id}`, { mayBeGone: true });
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.call("POST", `/api/v2/device/${id}/name`, { body: { name } });
+  }
+
+  private async call(
+    method: string,
+    path: string,
+    options: { body?: object; mayBeGone?: boolean } = {},
+  ): Promise<Response> {
+    const response = await fetch(`${this.credentials.baseUrl}${path}`, {
+      method,
+      headers: { authorization: await this.credentials.authorization(), "content-type": "application/json" },
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      signal: AbortSignal.timeout(30_000),
+    });
+    if (response.ok || (options.mayBeGone === true && response.status === 404)) return response;
+    throw new Error(`${method} ${path}: HTTP ${response.status} ${await response.text()}`);
+  }
+}

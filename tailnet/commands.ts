@@ -1,0 +1,115 @@
+import { connect } from "node:net";
+import type { TailnetApi, TailnetDevice } from "./api";
+import { addressOf, lockProblem, ourNodes, shortName, type NodeIdentity } from "./nodes";
+
+/** What the wait prints on stdout: nothing that changes while the node stays the same. */
+export interface JoinedNode {
+  id: string;
+  name: string;
+  address: string;
+}
+
+export interface WaitOptions extends NodeIdentity {
+  /** Dial this host instead of the node's own address, where the operator is not on the tailnet. */
+  dial?: string;
+  timeoutMs: number;
+  pollMs: number;
+  say: (text: string) => void;
+  /** Resolves to an SSH server's greeting, or to why there was none. */
+  greet?: (host: string) => Promise<Greeting>;
+}
+
+export type Greeting = { ok: true } | { ok: false; why: string };
+
+/** Removes every node of ours, so that a new droplet gets the plain name and no `-1`. */
+export async function evict(api: TailnetApi, identity: NodeIdentity, say: (text: string) => void): Promise<number> {
+  const nodes = ourNodes(await api.devices(), identity);
+  for (const node of nodes) {
+    say(`removing ${node.name} from the tailnet`);
+    await api.remove(node.id);
+  }
+  return nodes.length;
+}
+
+/**
+ * Waits until our node is on the tailnet and its SSH server greets; then makes its name the wanted one.
+ * The greeting is waited for because a host that accepts TCP and stays silent would hang a remote command for ever.
+ *
+ * @throws Error that says how far it got, when the time is up.
+ */
+export async function waitForNode(api: TailnetApi, options: WaitOptions): Promise<JoinedNode> {
+  const greet = options.greet ?? sshGreeting;
+  const deadline = Date.now() + options.timeoutMs;
+  let seen = "no node appeared on the tailnet";
+  for (;;) {
+    const { node, progress } = await firstGreeting(api, options, greet);
+    if (node !== undefined) return await settleName(api, node, options);
+    if (progress !== seen) options.say(progress);
+    seen = progress;
+    if (Date.now() + options.pollMs > deadline) throw new Error(timeoutText(seen, options));
+    await new Promise((resolve) => setTimeout(resolve, options.pollMs));
+  }
+}
+
+async function firstGreeting(
+  api: TailnetApi,
+  options: WaitOptions,
+  greet: (host: string) => Promise<Greeting>,
+): Promise<{ node?: TailnetDevice; progress: string }> {
+  const nodes = ourNodes(await api.devices(), options);
+  let progress = `waiting for ${options.hostname} (${options.tag}) to join the tailnet`;
+  for (const node of nodes) {
+    const locked = lockProblem(node);
+    if (locked !== undefined) throw new Error(locked);
+    const host = options.dial ?? addressOf(node);
+    if (host === undefined) continue;
+    const greeting = await greet(host);
+    if (greeting.ok) return { node, progress };
+    progress = `${node.name} is known to the tailnet; its SSH server at ${host} does not answer yet (${greeting.why})`;
+  }
+  return { progress };
+}
+
+/** Gives the node the plain name; ghosts that hold it go first. */
+async function settleName(api: TailnetApi, node: TailnetDevice, options: WaitOptions): Promise<JoinedNode> {
+  const address = addressOf(node);
+  if (address === undefined) throw new Error(`${node.name} has no address on the tailnet`);
+  const ghosts = ourNodes(await api.devices(), options).filter((other) => other.id !== node.id);
+  for (const ghost of ghosts) {
+    options.say(`removing the older ${ghost.name}, which does not answer`);
+    await api.remove(ghost.id);
+  }
+  const [label, ...domain] = node.name.split(".");
+  if (label !== options.hostname) {
+    options.say(`renaming ${shortName(node)} to ${options.hostname}`);
+    await api.rename(node.id, options.hostname);
+  }
+  return { id: node.id, name: [options.hostname, ...domain].join("."), address };
+}
+
+function timeoutText(seen: string, options: WaitOptions): string {
+  const minutes = Math.round(options.timeoutMs / 60_000);
+  return [
+    `${options.hostname} could not be reached after ${minutes} min: ${seen}.`,
+    "  If it never joined: the droplet's console (DigitalOcean, Access, Recovery console) shows what cloud-init said,",
+    "    and /var/lib/hermes/bootstrap.json on it names the step that failed.",
+    "  If it joined: is this machine on the tailnet, and does the policy let it reach port 22 of " + options.tag + "?",
+  ].join("\n");
+}
+
+/** Connects to port 22 and waits for the `SSH-` line that a server sends first (RFC 4253, section 4.2). */
+export function sshGreeting(host: string, port = 22, timeoutMs = 5_000): Promise<Greeting> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const finish = (greeting: Greeting): void => {
+      socket.destroy();
+      resolve(greeting);
+    };
+    socket.setTimeout(timeoutMs, () => finish({ ok: false, why: "no answer" }));
+    socket.once("error", (error: NodeJS.ErrnoException) => finish({ ok: false, why: error.code ?? error.message }));
+    socket.once("close", () => finish({ ok: false, why: "closed" }));
+    socket.once("data", (data) =>
+      finish(data.toString("latin1").startsWith("SSH-") ? { ok: true } : { ok: false, why: "no SSH server" }),
+    );
+  });
+}

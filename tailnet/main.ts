@@ -1,0 +1,51 @@
+import { parseArgs } from "node:util";
+import { credentialsFrom, TailnetApi } from "./api";
+import { evict, waitForNode } from "./commands";
+
+const USAGE =
+  "usage: node tailnet/main.js evict|wait --hostname NAME --tag TAG [--dial HOST] [--timeout SECONDS]\n" +
+  "  credentials come from the environment, as for the Tailscale provider";
+
+const say = (text: string): void => void process.stderr.write(`tailnet: ${text}\n`);
+
+/** The two commands that Pulumi's TailnetSlot and TailnetNode run. Exit codes: 0 done, 1 failed, 2 usage. */
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      hostname: { type: "string" },
+      tag: { type: "string" },
+      dial: { type: "string" },
+      timeout: { type: "string", default: "900" },
+    },
+  });
+  const { hostname, tag, dial } = values;
+  if (hostname === undefined || tag === undefined) {
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+  const api = new TailnetApi(credentialsFrom(process.env));
+  switch (positionals[0]) {
+    case "evict":
+      await evict(api, { hostname, tag }, say);
+      return 0;
+    case "wait": {
+      const timeoutMs = Number(values.timeout) * 1000;
+      const node = await waitForNode(api, { hostname, tag, ...(dial ? { dial } : {}), timeoutMs, pollMs: 1000, say });
+      process.stdout.write(JSON.stringify(node));
+      return 0;
+    }
+    default:
+      process.stderr.write(`${USAGE}\n`);
+      return 2;
+  }
+}
+
+main()
+  .catch((error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    return 1;
+  })
+  .then((code) => {
+    process.exitCode = code;
+  });
