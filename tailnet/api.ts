@@ -94,11 +94,14 @@ export class TailnetApi {
     path: string,
     options: { body?: object; mayBeGone?: boolean } = {},
   ): Promise<Response> {
-    const response = await fetch(`${this.credentials.baseUrl}${path}`, {
+    const url = `${this.credentials.baseUrl}${path}`;
+    const response = await fetch(url, {
       method,
       headers: { authorization: await this.credentials.authorization(), "content-type": "application/json" },
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       signal: AbortSignal.timeout(30_000),
+    }).catch((error: Error) => {
+      throw new Error(`${method} ${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
     });
     if (response.ok || (options.mayBeGone === true && response.status === 404)) return response;
     throw new Error(`${method} ${path}: HTTP ${response.status} ${await response.text()}`);

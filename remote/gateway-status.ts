@@ -1,0 +1,57 @@
+import { runOverSsh, type SshResult, type SshTarget } from "./ssh";
+
+/** What `hermes-apply status` says of the gateway. */
+export interface GatewayStatus {
+  ok: boolean;
+  ready: boolean;
+  version?: string;
+  configHash?: string;
+  agentTurn?: { ok: boolean; text?: string; model?: string; error?: string };
+  drift?: string[];
+  error?: string;
+}
+
+/** The status, or why there is none, with what the droplet said for people (scrubbed there). */
+export interface StatusReport {
+  status?: GatewayStatus;
+  problem?: string;
+}
+
+export const statusCommand = (agentTurn: boolean): string =>
+  agentTurn ? "hermes-apply status --agent-turn" : "hermes-apply status";
+
+/** Asks the gateway on the droplet how it is. Never throws: no answer is an answer. */
+export async function gatewayStatus(target: SshTarget, options: { agentTurn: boolean }): Promise<StatusReport> {
+  const result = await runOverSsh(target, statusCommand(options.agentTurn)).catch((error: Error) => error);
+  return result instanceof Error ? { problem: result.message } : judge(result, options);
+}
+
+/** Pure: what one run of `hermes-apply status` means. */
+export function judge(result: SshResult, wanted: { agentTurn: boolean }): StatusReport {
+  const status = parseStatus(result.stdout);
+  if (status === undefined) {
+    return { problem: `hermes-apply status ended with ${result.code} and said no status`.concat(tail(result.stderr)) };
+  }
+  if (!status.ready) {
+    return { status, problem: `the gateway is not ready: ${status.error ?? "no reason given"}`.concat(tail(result.stderr)) };
+  }
+  if (wanted.agentTurn && status.agentTurn?.ok !== true) {
+    const why = status.agentTurn?.error ?? status.error ?? "no answer";
+    return { status, problem: `the gateway is ready, but its agent did not answer: ${why}`.concat(tail(result.stderr)) };
+  }
+  return { status };
+}
+
+function parseStatus(stdout: string): GatewayStatus | undefined {
+  try {
+    const parsed: unknown = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+    return typeof parsed === "object" && parsed !== null && "ready" in parsed ? (parsed as GatewayStatus) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function tail(text: string): string {
+  const lines = text.trim().split("\n").slice(-25);
+  return text.trim() === "" ? "" : `\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
