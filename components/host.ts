@@ -1,0 +1,81 @@
+import * as digitalocean from "@pulumi/digitalocean";
+import * as pulumi from "@pulumi/pulumi";
+
+export interface HostArgs {
+  /** Name of the droplet and base of the key's and the volume's names. */
+  hostname: string;
+  region: string;
+  size: string;
+  image: string;
+  ipv6: boolean;
+  /** GiB; 0 for none, as in sandboxes. */
+  volumeGiB: number;
+  /** OpenSSH public key that may log in as root. */
+  publicKey: pulumi.Input<string>;
+  /** Written once, at birth. */
+  userData: pulumi.Input<string>;
+  /** Puts the droplet behind the perimeter's firewall. */
+  tag: pulumi.Input<string>;
+  /** A new value replaces the droplet, and only that does. */
+  bootstrapId: string;
+}
+
+/** The machine: its SSH key, the protected volume that outlives it, the droplet. */
+export class Host extends pulumi.ComponentResource {
+  readonly droplet: digitalocean.Droplet;
+  readonly volume: digitalocean.Volume | undefined;
+
+  constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("hermes:index:Host", name, {}, opts);
+    // Without a key of its own, DigitalOcean would e-mail a root password.
+    const sshKey = new digitalocean.SshKey(
+      name,
+      { name: args.hostname, publicKey: args.publicKey },
+      { parent: this },
+    );
+    this.volume = args.volumeGiB === 0 ? undefined : this.stateVolume(name, args);
+    this.droplet = new digitalocean.Droplet(
+      name,
+      {
+        name: args.hostname,
+        region: args.region,
+        size: args.size,
+        image: args.image,
+        ipv6: args.ipv6,
+        monitoring: false,
+        dropletAgent: false,
+        gracefulShutdown: true,
+        // Growing the disk can't be undone; memory and cores can.
+        resizeDisk: false,
+        sshKeys: [sshKey.fingerprint],
+        tags: [args.tag],
+        volumeIds: this.volume === undefined ? [] : [this.volume.id],
+        userData: pulumi.secret(args.userData),
+      },
+      {
+        parent: this,
+        ignoreChanges: ["userData", "sshKeys"],
+        replacementTrigger: args.bootstrapId,
+        // The old droplet holds the name, the volume and the tailnet node: it has to go first.
+        deleteBeforeReplace: true,
+        customTimeouts: { create: "15m" },
+      },
+    );
+    this.registerOutputs({ dropletId: this.droplet.id });
+  }
+
+  private stateVolume(name: string, args: HostArgs): digitalocean.Volume {
+    return new digitalocean.Volume(
+      name,
+      {
+        name: `${args.hostname}-state`,
+        region: args.region,
+        size: args.volumeGiB,
+        description: "hermes: OpenClaw's state, the tailnet node's identity, SSH host keys",
+        initialFilesystemType: "ext4",
+        initialFilesystemLabel: "hermes",
+      },
+      { parent: this, protect: true },
+    );
+  }
+}

@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as tailscale from "@pulumi/tailscale";
+import type { JoinedNode } from "../tailnet/commands";
+
+const PROJECT = join(__dirname, "..");
+
+export interface TailnetArgs {
+  /** With the `tag:` prefix; the credentials must own it. */
+  tag: string;
+  hostname: string;
+  /** A new value makes a new key. */
+  bootstrapId: string;
+}
+
+/** A free name in the tailnet and a key for it: single use, one hour, tagged. */
+export class Tailnet extends pulumi.ComponentResource {
+  /** The one secret in the droplet's user data. */
+  readonly key: pulumi.Output<string>;
+  /** Registered before the droplet, so that it is in the state, and evicts at `destroy`, whatever happens later. */
+  readonly slot: command.local.Command;
+
+  constructor(name: string, args: TailnetArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("hermes:index:Tailnet", name, {}, opts);
+    const evict = tailnetCommand(["evict", "--hostname", args.hostname, "--tag", args.tag]);
+    this.slot = new command.local.Command(
+      `${name}-slot`,
+      { create: evict, delete: evict, dir: PROJECT, triggers: [args.hostname, args.tag], addPreviousOutputInEnv: false },
+      { parent: this },
+    );
+    const key = new tailscale.TailnetKey(
+      name,
+      {
+        reusable: false,
+        ephemeral: false,
+        preauthorized: true,
+        expiry: 3600,
+        tags: [args.tag],
+        description: `hermes ${args.hostname}`.slice(0, 50),
+      },
+      { parent: this, replacementTrigger: args.bootstrapId, dependsOn: this.slot },
+    );
+    this.key = pulumi.secret(key.key);
+    this.registerOutputs({});
+  }
+}
+
+export interface TailnetNodeArgs {
+  tag: string;
+  hostname: string;
+  /** A new droplet is waited for anew, though its name and address are the old ones. */
+  dropletId: pulumi.Input<string>;
+  /** Dial this host rather than the node's own address, where the operator is not on the tailnet. */
+  dial?: pulumi.Input<string>;
+}
+
+/** The droplet's node on the tailnet: exists once the node is there and its SSH server greets. */
+export class TailnetNode extends pulumi.ComponentResource {
+  readonly nodeName: pulumi.Output<string>;
+  /** IPv4 in 100.64.0.0/10. */
+  readonly address: pulumi.Output<string>;
+
+  constructor(name: string, args: TailnetNodeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("hermes:index:TailnetNode", name, {}, opts);
+    const identity = ["wait", "--hostname", args.hostname, "--tag", args.tag];
+    const create =
+      args.dial === undefined
+        ? tailnetCommand(identity)
+        : pulumi.output(args.dial).apply((dial) => tailnetCommand([...identity, "--dial", dial]));
+    const wait = new command.local.Command(
+      name,
+      { create, dir: PROJECT, triggers: [args.dropletId], logging: "stderr", addPreviousOutputInEnv: false },
+      { parent: this },
+    );
+    const node = wait.stdout.apply((text) => JSON.parse(text) as JoinedNode);
+    this.nodeName = node.name;
+    this.address = node.address;
+    this.registerOutputs({ name: this.nodeName, address: this.address });
+  }
+}
+
+/** Arguments are checked configuration (labels, tags, addresses): none needs quoting. */
+const tailnetCommand = (args: string[]): string => ["node", "tailnet/main.js", ...args].join(" ");
