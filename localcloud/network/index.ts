@@ -1,0 +1,2 @@
+export { createNetwork, destroyNetwork, inNamespace, INTERFACES, namespacePath, networkPlan } from "./namespaces";
+export { run, tryRun, waitFor, type RunOptions, type RunResult } from "./run";

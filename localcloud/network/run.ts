@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+
+export interface RunResult {
+  /** Exit status; 128 + signal number is not made up here: a killed program has code -1. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** Text or bytes for standard input; absent: an empty one. */
+  input?: string | Buffer;
+  /** Added to the environment. */
+  env?: NodeJS.ProcessEnv;
+  /** Called with each piece of standard output and error as it comes. */
+  onOutput?: (text: string) => void;
+}
+
+/** Runs a program to its end, whatever its exit status. Rejects only when it cannot be started. */
+export function tryRun(command: string[], options: RunOptions = {}): Promise<RunResult> {
+  const [program, ...args] = command;
+  if (program === undefined) return Promise.reject(new Error("no program given"));
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env: { ...process.env, ...options.env }, stdio: ["pipe", "pipe", "pipe"] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    const collect = (into: Buffer[]) => (piece: Buffer) => {
+      into.push(piece);
+      options.onOutput?.(piece.toString());
+    };
+    child.stdout.on("data", collect(stdout));
+    child.stderr.on("data", collect(stderr));
+    // A program that does not read its input is no failure of ours.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ENOENT" ? new Error(`${program} is not installed`) : error),
+    );
+    child.on("close", (code) =>
+      resolve({
+        code: code ?? -1,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      }),
+    );
+  });
+}
+
+/** Runs a program and returns what it wrote to standard output. Rejects with its complaint when it fails. */
+export async function run(command: string[], options: RunOptions = {}): Promise<string> {
+  const result = await tryRun(command, options);
+  if (result.code !== 0) {
+    const said = result.stderr.trim() || result.stdout.trim() || "no message";
+    throw new Error(`${command.slice(0, 6).join(" ")} ended with ${result.code}: ${said}`);
+  }
+  return result.stdout;
+}
+
+/** Asks again and again until the answer is there. Rejects after the time is over, naming what was waited for. */
+export async function waitFor<T>(
+  what: string,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  options: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<T> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await probe();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > deadline) throw new Error(`${what}: still not so after ${Math.round(timeoutMs / 1000)} s`);
+    await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 50));
+  }
+}
