@@ -28,11 +28,7 @@ export class Host extends pulumi.ComponentResource {
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Host", name, {}, opts);
     // Without a key of its own, DigitalOcean would e-mail a root password.
-    const sshKey = new digitalocean.SshKey(
-      name,
-      { name: args.hostname, publicKey: args.publicKey },
-      { parent: this },
-    );
+    const sshKey = new digitalocean.SshKey(name, { name: args.hostname, publicKey: args.publicKey }, { parent: this });
     this.volume = args.volumeGiB === 0 ? undefined : this.stateVolume(name, args);
     this.droplet = new digitalocean.Droplet(
       name,

@@ -26,7 +26,13 @@ export class Tailnet extends pulumi.ComponentResource {
     const evict = tailnetCommand(["evict", "--hostname", args.hostname, "--tag", args.tag]);
     this.slot = new command.local.Command(
       `${name}-slot`,
-      { create: evict, delete: evict, dir: PROJECT, triggers: [args.hostname, args.tag], addPreviousOutputInEnv: false },
+      {
+        create: evict,
+        delete: evict,
+        dir: PROJECT,
+        triggers: [args.hostname, args.tag],
+        addPreviousOutputInEnv: false,
+      },
       { parent: this },
     );
     const key = new tailscale.TailnetKey(

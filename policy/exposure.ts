@@ -22,7 +22,8 @@ function exposedPorts(rule: InboundRule): string[] {
   if (rule.protocol === "icmp") return [];
   const [low, high] = portBounds(rule.portRange);
   return PRIVATE_PORTS.filter((port) => low <= port && port <= high).map(
-    (port) => `${rule.protocol} ${rule.portRange ?? "all"} is open to ${rule.sourceAddresses.join(", ")}: it covers ${port}`,
+    (port) =>
+      `${rule.protocol} ${rule.portRange ?? "all"} is open to ${rule.sourceAddresses.join(", ")}: it covers ${port}`,
   );
 }
 

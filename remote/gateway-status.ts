@@ -33,11 +33,17 @@ export function judge(result: SshResult, wanted: { agentTurn: boolean }): Status
     return { problem: `hermes-apply status ended with ${result.code} and said no status`.concat(tail(result.stderr)) };
   }
   if (!status.ready) {
-    return { status, problem: `the gateway is not ready: ${status.error ?? "no reason given"}`.concat(tail(result.stderr)) };
+    return {
+      status,
+      problem: `the gateway is not ready: ${status.error ?? "no reason given"}`.concat(tail(result.stderr)),
+    };
   }
   if (wanted.agentTurn && status.agentTurn?.ok !== true) {
     const why = status.agentTurn?.error ?? status.error ?? "no answer";
-    return { status, problem: `the gateway is ready, but its agent did not answer: ${why}`.concat(tail(result.stderr)) };
+    return {
+      status,
+      problem: `the gateway is ready, but its agent did not answer: ${why}`.concat(tail(result.stderr)),
+    };
   }
   return { status };
 }

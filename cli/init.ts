@@ -1,0 +1,132 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { load } from "js-yaml";
+import { utils } from "ssh2";
+import { CommandError, EXIT } from "./output";
+import { pulumiOutput, runPulumi } from "./pulumi";
+
+export interface InitOptions {
+  stack: string;
+  access?: "tailnet" | "ssh";
+  adminCidr?: string[];
+  telegramOwner?: string;
+  rotate?: string[];
+  json?: boolean;
+}
+
+/** A secret that somebody else gave out; hermes can only ask for it. */
+interface AskedSecret {
+  name: string;
+  environment: string;
+  question: string;
+}
+
+const OPENROUTER: AskedSecret = {
+  name: "openrouterApiKey",
+  environment: "OPENROUTER_API_KEY",
+  question: "OpenRouter API key (openrouter.ai/keys; set a credit limit on it)",
+};
+const TELEGRAM: AskedSecret = {
+  name: "telegramBotToken",
+  environment: "TELEGRAM_BOT_TOKEN",
+  question: "Telegram bot token (from @BotFather)",
+};
+
+/** 256 bits, as OpenClaw's own tokens. */
+const newToken = (): string => randomBytes(32).toString("hex");
+
+/** An OpenSSH ed25519 private key. */
+export const newKey = (comment: string): string => utils.generateKeyPairSync("ed25519", { comment }).private;
+
+/** Secrets that hermes makes itself, by name. */
+const MADE: Record<string, () => string> = {
+  gatewayToken: newToken,
+  deployKey: () => newKey("hermes-deploy"),
+  hostKey: () => newKey("hermes-host"),
+};
+
+/** Makes the stack if it is not there, its keys, and asks for what only the user knows. Existing secrets stay. */
+export async function init(options: InitOptions): Promise<{ stack: string; set: string[]; kept: string[] }> {
+  const stack = options.stack;
+  await selectStack(stack);
+  if (options.access !== undefined) await setConfig(stack, "hermes:access", options.access);
+  for (const [index, cidr] of (options.adminCidr ?? []).entries()) {
+    await setConfig(stack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
+  }
+  if (options.telegramOwner !== undefined) {
+    await setConfig(stack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
+  }
+  const present = new Set(secretNames(stack));
+  const rotate = new Set(options.rotate ?? []);
+  const wanted = wantedSecrets(options);
+  const set: string[] = [];
+  for (const name of wanted) {
+    if (present.has(name) && !rotate.has(name)) continue;
+    await setConfig(stack, `hermes:secrets.${name}`, await valueOf(name), ["--path", "--secret"]);
+    set.push(name);
+  }
+  return { stack, set, kept: wanted.filter((name) => !set.includes(name)) };
+}
+
+function wantedSecrets(options: InitOptions): string[] {
+  return [
+    OPENROUTER.name,
+    "gatewayToken",
+    "deployKey",
+    ...(options.access === "ssh" ? ["hostKey"] : []),
+    ...(options.telegramOwner !== undefined ? [TELEGRAM.name] : []),
+  ];
+}
+
+async function valueOf(name: string): Promise<string> {
+  const make = MADE[name];
+  if (make !== undefined) return make();
+  return await ask(name === TELEGRAM.name ? TELEGRAM : OPENROUTER);
+}
+
+async function selectStack(stack: string): Promise<void> {
+  const selected = await runPulumi(["stack", "select", stack]);
+  if (selected.code !== 0) await pulumiOutput(["stack", "init", stack]);
+}
+
+/** Values travel on stdin, never as an argument. */
+async function setConfig(stack: string, key: string, value: string, flags: string[] = []): Promise<void> {
+  await pulumiOutput(["config", "set", key, "--stack", stack, ...flags], { stdin: value });
+}
+
+/** Names of the secrets that the stack's file holds already, encrypted. */
+export function secretNames(stack: string, directory = process.cwd()): string[] {
+  const path = `${directory}/Pulumi.${stack}.yaml`;
+  if (!existsSync(path)) return [];
+  const file = load(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null;
+  const secrets = file?.config?.["hermes:secrets"];
+  return typeof secrets === "object" && secrets !== null ? Object.keys(secrets) : [];
+}
+
+async function ask(secret: AskedSecret): Promise<string> {
+  const given = process.env[secret.environment];
+  if (given !== undefined && given !== "") return given;
+  if (!process.stdin.isTTY) {
+    throw new CommandError(
+      `${secret.name} is missing, and there is no terminal to ask on.\n  Put it into ${secret.environment} and run hermes init again.`,
+      EXIT.input,
+    );
+  }
+  return await askHidden(`${secret.question}: `);
+}
+
+async function askHidden(question: string): Promise<string> {
+  process.stderr.write(question);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    const answer = (await terminal.question("")).trim();
+    if (answer === "") throw new CommandError("nothing was typed: run hermes init again", EXIT.input);
+    return answer;
+  } finally {
+    terminal.close();
+    process.stderr.write("\n");
+  }
+}

@@ -1,0 +1,75 @@
+// Runs the kinds of tests one after another, passes Ctrl-C on, and sums up in one plain line.
+const { spawn } = require("node:child_process");
+const { mkdtempSync, readFileSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+
+const KINDS = ["unit", "engine", "droplet"];
+/** Real machines share one host: their tests take turns. */
+const WORKERS = { unit: "2", engine: "1", droplet: "1" };
+const project = join(__dirname, "..");
+
+let interrupted = false;
+let running;
+
+function jest(kind, report, extra) {
+  const args = ["--selectProjects", kind, "--maxWorkers", WORKERS[kind], "--json", "--outputFile", report, ...extra];
+  return new Promise((resolve) => {
+    running = spawn(process.execPath, [join(project, "node_modules/jest/bin/jest.js"), ...args], {
+      cwd: project,
+      // A group of its own: the terminal's Ctrl-C reaches jest once, by us, and its tests clean up.
+      detached: true,
+      stdio: "inherit",
+    });
+    running.once("close", (code) => resolve(code ?? 130));
+  });
+}
+
+function forward(signal) {
+  interrupted = true;
+  if (running?.exitCode === null) process.kill(-running.pid, signal);
+}
+
+/** A kind whose report is missing (jest itself failed) counts as one failure. */
+function count(report) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    return {
+      passed: numPassedTests,
+      failed: numFailedTests + numRuntimeErrorTestSuites,
+      skipped: numPendingTests,
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+async function main() {
+  const [only, ...extra] = process.argv.slice(2);
+  if (only !== undefined && !KINDS.includes(only)) {
+    console.error(`usage: npm test [-- ${KINDS.join("|")}]`);
+    return 2;
+  }
+  process.on("SIGINT", () => forward("SIGINT"));
+  process.on("SIGTERM", () => forward("SIGTERM"));
+  const reports = mkdtempSync(join(tmpdir(), "hermes-tests-"));
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  let code = 0;
+  for (const kind of only === undefined ? KINDS : [only]) {
+    if (interrupted) break;
+    const report = join(reports, `${kind}.json`);
+    code = (await jest(kind, report, extra)) || code;
+    const counted = count(report);
+    for (const key of Object.keys(total)) total[key] += counted[key];
+  }
+  rmSync(reports, { recursive: true, force: true });
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+  console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
+  return interrupted ? 130 : code;
+}
+
+main().then((code) => {
+  process.exitCode = code;
+});

@@ -1,0 +1,6 @@
+#!/bin/sh
+# npm test [unit|engine|droplet]: everything that proves it, or one kind. Ends with a line "N passed, N failed".
+set -eu
+
+. "$(dirname "$0")/prepare.sh"
+exec node scripts/run-tests.js "$@"

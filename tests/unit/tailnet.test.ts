@@ -1,0 +1,157 @@
+import { createServer, type Server } from "node:net";
+import { credentialsFrom, type TailnetApi, type TailnetDevice } from "../../tailnet/api";
+import { evict, sshGreeting, waitForNode, type Greeting, type WaitOptions } from "../../tailnet/commands";
+import { ourNodes } from "../../tailnet/nodes";
+
+const device = (id: string, changes: Partial<TailnetDevice> = {}): TailnetDevice => ({
+  id,
+  name: "hermes.example.ts.net",
+  hostname: "hermes",
+  addresses: ["fd7a:115c:a1e0::1", "100.64.0.1"],
+  tags: ["tag:hermes"],
+  created: "2026-11-22T00:00:00Z",
+  ...changes,
+});
+
+/** A tailnet in memory; records what was done to it. */
+function tailnet(devices: TailnetDevice[]): { api: TailnetApi; devices: TailnetDevice[]; done: string[] } {
+  const done: string[] = [];
+  const api = {
+    devices: async () => devices,
+    remove: async (id: string) => {
+      done.push(`remove ${id}`);
+      devices.splice(
+        devices.findIndex((one) => one.id === id),
+        1,
+      );
+    },
+    rename: async (id: string, name: string) => void done.push(`rename ${id} ${name}`),
+  };
+  return { api: api as unknown as TailnetApi, devices, done };
+}
+
+const hermes = { tag: "tag:hermes", hostname: "hermes" };
+const answers = async (): Promise<Greeting> => ({ ok: true });
+const silent = async (): Promise<Greeting> => ({ ok: false, why: "ECONNREFUSED" });
+const options = (changes: Partial<WaitOptions> = {}): WaitOptions => ({
+  ...hermes,
+  timeoutMs: 20,
+  pollMs: 1,
+  say: () => undefined,
+  greet: answers,
+  ...changes,
+});
+
+describe("our nodes", () => {
+  it("are those with our tag and our host name, whatever suffix their names got", () => {
+    const found = ourNodes(
+      [
+        device("1"),
+        device("2", { name: "hermes-1.example.ts.net" }),
+        device("3", { hostname: "laptop" }),
+        device("4", { tags: ["tag:other"] }),
+        device("5", { tags: [] }),
+      ],
+      hermes,
+    );
+    expect(found.map(({ id }) => id)).toEqual(["1", "2"]);
+  });
+});
+
+describe("evict", () => {
+  it("removes our ghosts and nobody else", async () => {
+    const { api, done } = tailnet([device("1"), device("2", { hostname: "laptop" })]);
+    await expect(evict(api, hermes, () => undefined)).resolves.toBe(1);
+    expect(done).toEqual(["remove 1"]);
+  });
+});
+
+describe("waiting for the node", () => {
+  it("ends with its name and IPv4 address once SSH greets", async () => {
+    const { api } = tailnet([device("1")]);
+    await expect(waitForNode(api, options())).resolves.toEqual({
+      id: "1",
+      name: "hermes.example.ts.net",
+      address: "100.64.0.1",
+    });
+  });
+
+  it("waits for a node that joins later", async () => {
+    const { api, devices } = tailnet([]);
+    const say = (): void => void devices.push(device("9"));
+    await expect(waitForNode(api, options({ say, timeoutMs: 2000 }))).resolves.toMatchObject({ id: "9" });
+  });
+
+  it("takes the one that answers, removes the ghost that holds the name, and renames", async () => {
+    const { api, done } = tailnet([
+      device("old", { addresses: ["100.64.0.1"] }),
+      device("new", { addresses: ["100.64.0.2"], name: "hermes-1.example.ts.net" }),
+    ]);
+    const greet = (host: string): Promise<Greeting> => (host === "100.64.0.2" ? answers() : silent());
+    await expect(waitForNode(api, options({ greet }))).resolves.toEqual({
+      id: "new",
+      name: "hermes.example.ts.net",
+      address: "100.64.0.2",
+    });
+    expect(done).toEqual(["remove old", "rename new hermes"]);
+  });
+
+  it("dials the given host where the operator is not on the tailnet", async () => {
+    const { api } = tailnet([device("1")]);
+    const dialled: string[] = [];
+    const greet = (host: string): Promise<Greeting> => (dialled.push(host), answers());
+    await waitForNode(api, options({ greet, dial: "198.51.100.7" }));
+    expect(dialled).toEqual(["198.51.100.7"]);
+  });
+
+  it("says how far it got when the time is up", async () => {
+    const { api } = tailnet([device("1")]);
+    await expect(waitForNode(api, options({ greet: silent }))).rejects.toThrow(/does not answer yet \(ECONNREFUSED\)/);
+  });
+
+  it("reports tailnet lock at once, with the way out", async () => {
+    const { api } = tailnet([device("1", { tailnetLockError: "not signed" })]);
+    await expect(waitForNode(api, options())).rejects.toThrow(/tailscale lock sign/);
+  });
+});
+
+describe("an SSH greeting", () => {
+  let server: Server | undefined;
+  afterEach(() => new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve))));
+
+  const listen = (greeting: string | undefined): Promise<number> =>
+    new Promise((resolve) => {
+      server = createServer((socket) => {
+        socket.on("error", () => undefined);
+        if (greeting !== undefined) socket.write(greeting);
+      });
+      server.listen(0, "127.0.0.1", () => resolve((server?.address() as { port: number }).port));
+    });
+
+  it("is the SSH- line", async () => {
+    await expect(sshGreeting("127.0.0.1", await listen("SSH-2.0-OpenSSH_10.0\r\n"))).resolves.toEqual({ ok: true });
+  });
+
+  it("is not any other service", async () => {
+    await expect(sshGreeting("127.0.0.1", await listen("220 mail\r\n"))).resolves.toMatchObject({ ok: false });
+  });
+
+  it("is not a server that accepts and stays silent", async () => {
+    await expect(sshGreeting("127.0.0.1", await listen(undefined), 50)).resolves.toEqual({
+      ok: false,
+      why: "no answer",
+    });
+  });
+});
+
+describe("credentials", () => {
+  it("come from the provider's variables", async () => {
+    const found = credentialsFrom({ TAILSCALE_API_KEY: "tskey-x", TAILSCALE_BASE_URL: "http://192.0.2.1/" });
+    expect(found).toMatchObject({ baseUrl: "http://192.0.2.1", tailnet: "-" });
+    await expect(found.authorization()).resolves.toBe(`Basic ${Buffer.from("tskey-x:").toString("base64")}`);
+  });
+
+  it("missing, are asked for by name", () => {
+    expect(() => credentialsFrom({})).toThrow(/TAILSCALE_OAUTH_CLIENT_ID/);
+  });
+});
