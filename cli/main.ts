@@ -85,7 +85,7 @@ async function runTunnel(options: StackOptions & { port: string }): Promise<void
   if (!Number.isInteger(local) || local < 1 || local > 65535) {
     throw new CommandError(`--port ${options.port}: a number from 1 to 65535`, EXIT.usage);
   }
-  const { outputs: _outputs, ...target } = await sshTarget(options);
+  const target = await sshTarget(options);
   const { server, closed } = await openTunnel(target, { local, remote: GATEWAY_PORT }).catch((error: Error) => {
     throw new CommandError(error.message, EXIT.cloud);
   });

@@ -1,7 +1,8 @@
-#!/bin/sh
+#!/bin/bash
 # npm run check: what has to be clean before every commit.
-set -eu
+set -euo pipefail
 
+# shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
 npx tsc -p .
 npx tsc -p gateway/apply

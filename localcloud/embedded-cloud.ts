@@ -1,0 +1,146 @@
+import { existsSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ADDRESSES } from "./addresses";
+import { control } from "./control";
+import { labCredentials } from "./credentials";
+import { releaseDroplets } from "./droplets";
+import { engineEnvironment, ensurePrograms, type Programs } from "./engine";
+import { operatorCommand, writeStackFile } from "./exec";
+import { ensureImage } from "./image";
+import type { Lab } from "./lab";
+import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
+import { ensurePackages } from "./packages";
+import { isRunning, recordedProcesses, startRecorded, stopRecorded } from "./processes";
+import { caCertificatePath, localSources, startUplink } from "./services";
+import { startOperator } from "./tailnet";
+
+/** What a long step tells while it runs. */
+export interface Say {
+  begin(label: string): void;
+  detail(text: string): void;
+  end(): void;
+}
+
+/** Why the embedded cloud can't run here, or undefined. */
+export function hindrance(): string | undefined {
+  if (process.platform !== "linux") return "the embedded cloud needs Linux: its droplets are systemd-nspawn machines";
+  if (process.getuid?.() !== 0) {
+    return (
+      "the embedded cloud needs root: it makes network namespaces, mounts and cgroups.\n" +
+      "  Run it as root (a throw-away virtual machine is a good place), or deploy to DigitalOcean with pulumi up,\n" +
+      "  or run what needs no root: npm test -- unit, npm test -- engine"
+    );
+  }
+  if (!existsSync("/dev/net/tun")) return "the embedded cloud needs /dev/net/tun for its tailnet: load the tun module";
+  return undefined;
+}
+
+export const daemonRuns = (lab: Lab): boolean =>
+  recordedProcesses(lab).some((process) => process.name === "daemon" && isRunning(process));
+
+/** Brings the embedded cloud up, or completes one that is half up. Safe to call when all is up. */
+export async function bringUp(lab: Lab, say: Say): Promise<Programs> {
+  say.begin("programs");
+  ensurePackages((text) => say.detail(text));
+  const programs = await ensurePrograms(lab.cache, (text) => say.detail(text));
+  say.begin("droplet image");
+  await ensureImage(lab, { onProgress: (text) => say.detail(text) });
+  say.begin("embedded cloud");
+  await createNetwork(lab);
+  if (!daemonRuns(lab)) {
+    await startUplink(lab);
+    await startDaemon(lab);
+  }
+  say.begin("operator's tailnet node");
+  await startOperator(lab);
+  say.end();
+  return programs;
+}
+
+async function startDaemon(lab: Lab): Promise<void> {
+  rmSync(join(lab.dir, "daemon.failed"), { force: true });
+  const daemon = [process.execPath, "-r", "ts-node/register/transpile-only", join(__dirname, "daemon.ts")];
+  const instance = lab.dir.split("/").at(-1) ?? "lab";
+  startRecorded(lab, "daemon", inNamespace(lab.ns.lab, [...daemon, lab.project, instance]), { cwd: lab.project });
+  const deadline = Date.now() + 180_000;
+  for (;;) {
+    const ready = await control<{ ready: boolean }>(lab, "ready").catch(() => undefined);
+    if (ready?.ready === true) return;
+    if (!daemonRuns(lab) || Date.now() > deadline) throw new Error(daemonFailure(lab));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function daemonFailure(lab: Lab): string {
+  const failed = join(lab.dir, "daemon.failed");
+  const words = existsSync(failed) ? readFileSync(failed, "utf8") : "it does not answer";
+  return `the embedded cloud's daemon did not start: ${words}\n  Its log: ${join(lab.dir, "logs", "daemon.log")}`;
+}
+
+/** Stops and removes everything of a lab, in whatever state it is. The stack should be destroyed before. */
+export async function tearDown(lab: Lab): Promise<void> {
+  await stopRecorded(lab, { only: (name) => !name.startsWith("droplet-") });
+  await releaseDroplets(lab);
+  await stopRecorded(lab);
+  await destroyNetwork(lab);
+  rmSync(lab.dir, { recursive: true, force: true });
+  try {
+    rmdirSync(join(lab.dir, ".."));
+  } catch {
+    // Another lab of this project lives there.
+  }
+}
+
+/** Environment of `pulumi`, hermes and the provider plugins in the operator's place. Holds the lab's credentials. */
+export async function operatorEnvironment(lab: Lab, programs: Programs): Promise<NodeJS.ProcessEnv> {
+  const credentials = labCredentials(lab);
+  return {
+    ...process.env,
+    ...(await engineEnvironment(lab, programs, { passphrase: credentials.passphrase })),
+    DIGITALOCEAN_TOKEN: credentials.digitaloceanToken,
+    DIGITALOCEAN_API_URL: `http://${ADDRESSES.digitalocean.v4}`,
+    TAILSCALE_API_KEY: credentials.tailscaleApiKey,
+    TAILSCALE_BASE_URL: `http://${ADDRESSES.tailscaleApi.v4}`,
+    OPENROUTER_API_KEY: credentials.openrouterKey,
+    TELEGRAM_BOT_TOKEN: credentials.telegramToken,
+    SSL_CERT_FILE: caCertificatePath(lab),
+    NODE_EXTRA_CA_CERTS: caCertificatePath(lab),
+  };
+}
+
+/** All that the stack's configuration has different here: digests of what the lab serves, and the control server. */
+export async function stackOverrides(lab: Lab): Promise<Record<string, unknown>> {
+  const sources = await localSources(lab);
+  return {
+    "hermes:tailnet": { loginServer: `https://${ADDRESSES.headscale.name}` },
+    "hermes:sources": sources,
+  };
+}
+
+/** A command line for the operator's place, with the stack file up to date. */
+export async function asOperator(lab: Lab, command: string[]): Promise<string[]> {
+  writeStackFile(lab, await stackOverrides(lab));
+  return operatorCommand(lab, ADDRESSES.internet.v4, command);
+}
+
+/** What of this lab is on the machine; empty after `down`. For people and for tests. */
+export async function remains(lab: Lab): Promise<string[]> {
+  const shell = async (label: string, script: string): Promise<string[]> => {
+    const { stdout } = await tryRun(["sh", "-c", script]);
+    return stdout
+      .split("\n")
+      .filter((line) => line.trim() !== "")
+      .map((line) => `${label}: ${line.trim()}`);
+  };
+  return [
+    ...recordedProcesses(lab)
+      .filter(isRunning)
+      .map((process) => `process: ${process.name} ${process.pid}`),
+    ...(await shell("namespace", `ip netns list | grep -F hermes-${lab.id} || true`)),
+    ...(await shell("mount", `grep -F -e "${lab.dir}" -e hermes-${lab.id} /proc/mounts || true`)),
+    ...(await shell("loop device", `losetup -a | grep -F "${lab.dir}" || true`)),
+    ...(await shell("swap", `grep -F "${lab.dir}" /proc/swaps || true`)),
+    ...(await shell("cgroup", `find /sys/fs/cgroup -maxdepth 3 -type d -name 'hermes-${lab.id}*' 2>/dev/null || true`)),
+    ...(await shell("program", `pgrep -af -- "${lab.dir}/" | grep -v pgrep || true`)),
+  ];
+}

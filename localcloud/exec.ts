@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Lab } from "./lab";
+import { namespacePath } from "./network";
+import { mergeStackFile, parseStackFile, renderStackFile, type StackFile } from "./stack/merge";
+
+/** The one stack whose file the embedded cloud stands in for. */
+export const STACK = "hermes";
+
+const committedPath = (lab: Lab): string => join(lab.project, `Pulumi.${STACK}.yaml`);
+const mergedPath = (lab: Lab): string => join(lab.dir, "stack", `Pulumi.${STACK}.yaml`);
+const basePath = (lab: Lab): string => join(lab.dir, "stack", "committed.yaml");
+const resolvConfPath = (lab: Lab): string => join(lab.dir, "stack", "resolv.conf");
+
+/** Brings the lab's stack file up to date with the committed one, keeping what was set in the lab. */
+export function writeStackFile(lab: Lab, overrides: Record<string, unknown>): void {
+  const committed = readFileSync(committedPath(lab), "utf8");
+  const read = (path: string): StackFile | undefined =>
+    existsSync(path) ? parseStackFile(readFileSync(path, "utf8")) : undefined;
+  const merged = mergeStackFile(parseStackFile(committed), read(basePath(lab)), read(mergedPath(lab)), overrides);
+  mkdirSync(dirname(mergedPath(lab)), { recursive: true });
+  writeFileSync(mergedPath(lab), renderStackFile(merged), { mode: 0o600 });
+  writeFileSync(basePath(lab), committed);
+}
+
+/**
+ * The command line that runs a command where the operator is: in the operator's network namespace, with the lab's DNS,
+ * and with the lab's stack file in the place of the committed one, which only this command's mount namespace sees. So
+ * `pulumi` needs no flags there, and nothing that it writes reaches the committed file.
+ */
+export function operatorCommand(lab: Lab, nameServer: string, command: string[]): string[] {
+  writeFileSync(resolvConfPath(lab), `nameserver ${nameServer}\n`);
+  const mounts = [
+    [mergedPath(lab), committedPath(lab)],
+    [resolvConfPath(lab), "/etc/resolv.conf"],
+  ].flat();
+  const script = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
+  const enter = [
+    "nsenter",
+    `--net=${namespacePath(lab.ns.operator)}`,
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+  ];
+  return [...enter, "sh", "-c", script, "sh", ...mounts, ...command];
+}
+
+export interface ExecResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command with its input and output on this terminal; resolves with its exit code. */
+export function runAttached(command: string[], environment: NodeJS.ProcessEnv, cwd: string): Promise<number> {
+  const [program, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program ?? "", args, { env: environment, cwd, stdio: "inherit" });
+    // The terminal's Ctrl-C reaches the child by itself; it decides how to end.
+    const ignore = (): void => undefined;
+    process.on("SIGINT", ignore);
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      process.off("SIGINT", ignore);
+      resolve(code ?? (signal === "SIGINT" ? 130 : 255));
+    });
+  });
+}
+
+/** Runs a command and keeps its output; each line may be watched as it comes. */
+export function runCaptured(
+  command: string[],
+  options: { environment: NodeJS.ProcessEnv; cwd: string; stdin?: string; onLine?: (line: string) => void },
+): Promise<ExecResult> {
+  const [program, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program ?? "", args, { env: options.environment, cwd: options.cwd, stdio: "pipe" });
+    const kept = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      let rest = "";
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        kept[stream] += text;
+        const lines = (rest + text).split("\n");
+        rest = lines.pop() ?? "";
+        lines.forEach((line) => options.onLine?.(line));
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? 255, ...kept }));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.stdin ?? "");
+  });
+}
