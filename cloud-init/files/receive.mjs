@@ -1,0 +1,49 @@
+// Second half of the hermes-apply stub: unpacks the "apply" of a config bundle, then runs that.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+
+const root = "/opt/hermes/apply";
+const verb = process.argv.slice(2);
+const input = ["stage", "activate"].includes(verb[0]) ? readFileSync(0) : undefined;
+
+function unpack(files) {
+  const digest = createHash("sha256").update(JSON.stringify(files)).digest("hex");
+  const folder = `${root}/${digest}`;
+  if (!existsSync(folder)) {
+    const partial = `${root}/.${process.pid}`;
+    rmSync(partial, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
+    for (const [name, lines] of Object.entries(files)) {
+      if (!/^[\w-][\w.-]*$/.test(name)) throw new Error(`odd file name in the bundle: ${JSON.stringify(name)}`);
+      writeFileSync(`${partial}/${name}`, lines.join("\n") + "\n");
+    }
+    renameSync(partial, folder);
+  }
+  const link = `${root}/.current.${process.pid}`;
+  rmSync(link, { force: true });
+  symlinkSync(digest, link);
+  renameSync(link, `${root}/current`);
+}
+
+function main() {
+  if (verb[0] === "stage" && verb[1] === "config") {
+    const { apply } = JSON.parse(input);
+    if (apply) unpack(apply);
+  }
+  const program = `${root}/current/main.ts`;
+  if (!existsSync(program)) throw new Error("no configuration was staged yet");
+  return (
+    spawnSync(process.execPath, [program, ...verb], { input, stdio: [input ? "pipe" : "ignore", 1, 2] }).status ?? 1
+  );
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  // A parser's message may quote what it read.
+  const text = error instanceof SyntaxError ? "stdin is not a JSON bundle" : error.message;
+  console.error(`hermes-apply: ${text}`);
+  console.log(JSON.stringify({ ok: false, error: text }));
+  process.exitCode = 1;
+}
