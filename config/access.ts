@@ -1,0 +1,52 @@
+import { parseCidr, tooWideAt, type Cidr } from "./cidrs";
+import { DEFAULTS } from "./keys";
+import type { Reader } from "./reader";
+import type { Access } from "./types";
+
+const KEY = "hermes:adminCidrs";
+const ALLOWED = "SSH may be open to at most a /8 (IPv4) or /32 (IPv6) in all.";
+const FIX = 'Use your own address, e.g. 198.51.100.7/32, or set hermes:access to "tailnet" and drop the key.';
+
+/** How the operator reaches the droplet, and from where. */
+export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Access {
+  const access = reader.text("hermes:access", mode, {
+    default: DEFAULTS.access,
+    pattern: /^(tailnet|ssh)$/,
+    allowed: '"tailnet" (nothing is open to the internet) or "ssh" (port 22 is, to hermes:adminCidrs).',
+    fix: 'Write "tailnet", unless the machine that runs pulumi cannot be on the tailnet.',
+  });
+  const entries = reader.list(KEY, cidrs);
+  if (access === "tailnet" && entries.length > 0)
+    reader.reject(
+      KEY,
+      entries,
+      'hermes:access is "tailnet", which opens no port to any address',
+      'adminCidrs goes with access "ssh" only.',
+      "Remove adminCidrs.",
+    );
+  if (access === "ssh" && entries.length === 0)
+    reader.add(KEY, 'is missing, and hermes:access is "ssh"', "The addresses from which port 22 answers.", FIX);
+  const parsed = entries.map((entry, i) => readCidr(reader, `${KEY}[${i}]`, entry));
+  checkWidth(reader, entries, parsed);
+  if (access !== "ssh") return { mode: "tailnet" };
+  const texts = parsed.filter((cidr) => cidr !== undefined).map((cidr) => cidr.text);
+  return { mode: "ssh", adminCidrs: [...new Set(texts)] };
+}
+
+function readCidr(reader: Reader, key: string, entry: unknown): Cidr | undefined {
+  const text = reader.text(key, entry, { allowed: "An address with its prefix length.", fix: FIX });
+  if (text === undefined) return undefined;
+  const cidr = parseCidr(text);
+  if (!("wrong" in cidr)) return cidr;
+  const meant = cidr.suggestion ? `Did you mean ${cidr.suggestion}?` : FIX;
+  reader.reject(key, text, cidr.wrong, "An address with its prefix length, 198.51.100.7/32 or 2001:db8::/48.", meant);
+  return undefined;
+}
+
+function checkWidth(reader: Reader, entries: unknown[], parsed: (Cidr | undefined)[]): void {
+  for (const { index, family, share } of tooWideAt(parsed)) {
+    const others = parsed.flatMap((cidr, i) => (cidr?.family === family && i < index ? [`[${i}]`] : []));
+    const together = others.length > 0 ? `together with ${others.join(", ")} it covers` : "it covers";
+    reader.reject(`${KEY}[${index}]`, entries[index], `${together} ${share}`, ALLOWED, FIX);
+  }
+}

@@ -1,0 +1,179 @@
+import type { Catalogue } from "../planner/catalogue";
+import { readAccess } from "./access";
+import { readAgents } from "./agents";
+import { DEFAULTS, KEY_NAMES } from "./keys";
+import { readMachine } from "./machine";
+import { readMcpServers } from "./mcp";
+import { readModels } from "./models";
+import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
+import { checkPorts } from "./ports";
+import type { Problem } from "./problem";
+import { isAbsent, Reader } from "./reader";
+import { checkSecrets } from "./secrets";
+import type { HermesConfig, TailnetConfig, TelegramConfig } from "./types";
+import { readUrl } from "./urls";
+import { readNode, readOpenclaw, readSources } from "./versions";
+import type { Workspace } from "./workspace";
+
+/** What the rules look at beside the values of the file. */
+export interface CheckContext {
+  /** Pulumi stack name. */
+  stack: string;
+  catalogue: Catalogue;
+  /** What stands at a path below the project. */
+  workspace: (folder: string) => Workspace;
+  /** Secret values by name: looked at, never printed. */
+  secrets: Record<string, unknown>;
+  /** Names of secrets that stand in plain text in the stack's file. */
+  plainSecrets?: readonly string[];
+  /** Top-level keys in the order of the stack's file; problems are told in it. */
+  order?: readonly string[];
+}
+
+export interface CheckResult {
+  /** Fit for use only when there is no problem. */
+  config: HermesConfig;
+  problems: Problem[];
+}
+
+/**
+ * Every rule of the configuration, none of which stops at the first fault.
+ * @param raw values of the `hermes:` namespace by key, without `secrets`.
+ */
+export function checkConfig(raw: Record<string, unknown>, context: CheckContext): CheckResult {
+  const reader = new Reader(Object.values(context.secrets).filter((value) => typeof value === "string"));
+  for (const name of Object.keys(raw)) reader.knownKey(`hermes:${name}`, name, KEY_NAMES);
+  checkNames(reader, context.stack);
+  const referenced = new Set<string>();
+  const machine = readMachine(reader, raw, context.catalogue);
+  const telegram = readTelegram(reader, raw["telegram"]);
+  const node = readNode(reader, raw["node"]);
+  const verify = reader.map("hermes:verify", raw["verify"], ["agentTurn"]);
+  const config: HermesConfig = {
+    stack: context.stack,
+    ...machine,
+    ipv6: reader.boolean("hermes:ipv6", raw["ipv6"], DEFAULTS.ipv6) ?? true,
+    access: readAccess(reader, raw["access"], raw["adminCidrs"]),
+    tailnet: readTailnet(reader, raw["tailnet"], context.stack),
+    openclaw: readOpenclaw(reader, raw["openclaw"]),
+    node,
+    models: readModels(reader, raw["models"]),
+    agents: readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined }),
+    mcpServers: readMcpServers(reader, raw["mcpServers"], Object.keys(context.secrets), referenced),
+    ...(telegram ? { telegram } : {}),
+    verify: { agentTurn: reader.boolean("hermes:verify.agentTurn", verify["agentTurn"], DEFAULTS.agentTurn) ?? true },
+    bootstrapRevision: readRevision(reader, raw["bootstrapRevision"]),
+    sources: readSources(reader, raw["sources"], node.version),
+  };
+  for (const name of KEY_NAMES) checkPlainValue(reader, `hermes:${name}`, raw[name]);
+  const needed = neededSecrets(config);
+  checkSecrets(reader, context.secrets, { needed, referenced, plain: context.plainSecrets ?? [] });
+  return { config, problems: inOrder(reader.problems, context.order ?? []) };
+}
+
+/** The stack's name becomes that of everything: it must fit the narrowest of them. */
+function checkNames(reader: Reader, stack: string): void {
+  const { volume } = resourceNames(stack);
+  const max = VOLUME_NAME_MAX - (volume.length - stack.length);
+  const wrong = !/^[a-z]([a-z0-9-]*[a-z0-9])?$/.test(stack)
+    ? "it has characters that a volume's name may not have"
+    : volume.length > VOLUME_NAME_MAX
+      ? `the volume's name, ${volume}, would have ${volume.length} characters`
+      : undefined;
+  if (wrong === undefined) return;
+  const allowed = `Lower-case letters, digits and -, a letter first, no - at the end, at most ${max}.`;
+  reader.reject("the stack's name", stack, wrong, allowed, "Rename it: pulumi stack rename NAME.");
+}
+
+function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConfig {
+  const key = "hermes:tailnet";
+  const map = reader.map(key, value, ["tag", "hostname", "loginServer"]);
+  const tag = reader.text(`${key}.tag`, map["tag"], {
+    default: DEFAULTS.tailnetTag,
+    pattern: /^(?=.{1,255}$)tag:[a-zA-Z][a-zA-Z0-9-]*$/,
+    allowed: 'A tag of the tailnet\'s policy: "tag:" and letters, digits and -, a letter first.',
+    fix: `Write "${DEFAULTS.tailnetTag}".`,
+  });
+  const hostname = reader.name(`${key}.hostname`, map["hostname"], {
+    default: baseName(stack),
+    pattern: new RegExp(`^(?=.{1,${HOSTNAME_MAX}}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$`),
+    allowed: `A host name label: lower-case letters, digits and - inside, at most ${HOSTNAME_MAX}; tailnet and droplet get it.`,
+    fix: "For example hostname: hermes; it must be the only node of that name in the tailnet.",
+  });
+  const loginServer = isAbsent(map["loginServer"]) ? undefined : readLoginServer(reader, map["loginServer"]);
+  return { tag: tag ?? "", hostname: hostname ?? "", ...(loginServer === undefined ? {} : { loginServer }) };
+}
+
+function readLoginServer(reader: Reader, value: unknown): string | undefined {
+  const key = "hermes:tailnet.loginServer";
+  const rule = {
+    allowed: "The https URL of a control server, without path, such as https://headscale.example.com.",
+    fix: "Leave the key out to use Tailscale's own.",
+  };
+  const url = readUrl(reader, key, value, rule);
+  if (url === undefined || /^https:\/\/[^/?#]+\/?$/.test(url)) return url?.replace(/\/$/, "");
+  reader.reject(key, url, "it has a path, a query or a fragment", rule.allowed, rule.fix);
+  return undefined;
+}
+
+function readTelegram(reader: Reader, value: unknown): TelegramConfig | undefined {
+  const key = "hermes:telegram";
+  const map = reader.map(key, value, ["ownerId"]);
+  if (Object.keys(map).length === 0) return undefined;
+  const ownerId = reader.text(`${key}.ownerId`, map["ownerId"], {
+    pattern: /^[1-9]\d{0,18}$/,
+    allowed: "Your Telegram user id: digits, in quotes.",
+    fix: 'Ask @userinfobot for it, and write ownerId: "123456789"; without Telegram remove hermes:telegram.',
+  });
+  return { ownerId: ownerId ?? "" };
+}
+
+function readRevision(reader: Reader, value: unknown): number {
+  const revision = reader.integer("hermes:bootstrapRevision", value, {
+    default: DEFAULTS.bootstrapRevision,
+    min: 1,
+    max: 1_000_000,
+    allowed: "A whole number from 1; one more than before replaces the droplet, state on the volume stays.",
+    fix: "Write 1 for a new stack, else the number that stood there, or one more.",
+  });
+  return revision ?? DEFAULTS.bootstrapRevision;
+}
+
+function neededSecrets(config: HermesConfig) {
+  const models = [config.models.primary, ...config.models.fallbacks];
+  for (const { model } of Object.values(config.agents)) if (model !== undefined) models.push(model);
+  const openrouter = models.find((model) => model.startsWith("openrouter/"));
+  return {
+    ...(openrouter ? { openrouterApiKey: `hermes:models names ${openrouter}` } : {}),
+    ...(config.telegram ? { telegramBotToken: "hermes:telegram is set" } : {}),
+    gatewayToken: "whoever talks to the gateway shows it",
+    deployKey: "pulumi logs in to the droplet with it",
+    ...(config.access.mode === "ssh"
+      ? { hostKey: 'with hermes:access "ssh" the droplet proves itself by it at the first login' }
+      : {}),
+  };
+}
+
+/** What no value may hold, whatever its key: the closed ports, and secrets. */
+function checkPlainValue(reader: Reader, key: string, value: unknown): void {
+  if (isAbsent(value)) return;
+  checkPorts(reader, key, value);
+  if (!reader.holdsSecret(JSON.stringify(value))) return;
+  reader.add(
+    key,
+    "holds the value of a secret in plain text",
+    "Secrets stand in hermes:secrets only.",
+    "Refer to it by name, or remove it; and make a new one if the file was ever shared.",
+  );
+}
+
+/** Problems sorted by their top-level key: the file's order, then the schema's; the order of finding within a key. */
+function inOrder(problems: readonly Problem[], order: readonly string[]): Problem[] {
+  const rank = new Map<string, number>();
+  for (const name of [...order, ...KEY_NAMES]) if (!rank.has(name)) rank.set(name, rank.size);
+  const of = ({ key }: Problem) => {
+    const name = /^hermes:([^.[]+)/.exec(key)?.[1];
+    return name === undefined ? -1 : (rank.get(name) ?? rank.size);
+  };
+  return [...problems].sort((a, b) => of(a) - of(b));
+}

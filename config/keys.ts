@@ -1,0 +1,59 @@
+/** How Pulumi.yaml's schema names a key's type. */
+export type KeyType = "string" | "integer" | "boolean" | "array" | "object";
+
+/**
+ * Every key of the `hermes:` namespace, in the order in which problems are told when the stack's file has no say.
+ * The same list stands in Pulumi.yaml (for the engine) and docs/configuration.md (for people); tests compare the three.
+ */
+export const KEYS = {
+  region: "string",
+  size: "string",
+  image: "string",
+  swapGiB: "integer",
+  ipv6: "boolean",
+  access: "string",
+  adminCidrs: "array",
+  tailnet: "object",
+  openclaw: "object",
+  node: "object",
+  models: "object",
+  agents: "object",
+  mcpServers: "object",
+  telegram: "object",
+  volumeGiB: "integer",
+  verify: "object",
+  bootstrapRevision: "integer",
+  sources: "object",
+  secrets: "object",
+} as const satisfies Record<string, KeyType>;
+
+export type Key = keyof typeof KEYS;
+
+export const KEY_NAMES = Object.keys(KEYS) as Key[];
+
+/** Values of keys that may be left out; Pulumi.yaml repeats those of plain keys, a test compares. */
+export const DEFAULTS = {
+  image: "debian-13-x64",
+  swapGiB: 4,
+  ipv6: true,
+  access: "tailnet",
+  volumeGiB: 10,
+  bootstrapRevision: 1,
+  tailnetTag: "tag:hermes",
+  nodeVersion: "24.21.0",
+  agentTurn: true,
+  nodeUrl: "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.xz",
+  tailscale: {
+    url: "https://pkgs.tailscale.com/stable/debian",
+    suite: "trixie",
+    keyUrl: "https://pkgs.tailscale.com/stable/debian/trixie.noarmor.gpg",
+    fingerprint: "2596A99EAAB33821893C0A79458CA832957F5868",
+  },
+} as const;
+
+/** SHA-256 of nodejs.org's linux-x64 .tar.xz by version, each from several independent public files that pin it. */
+export const NODE_DIGESTS: Readonly<Record<string, string>> = {
+  "24.21.0": "fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6",
+  "24.20.0": "2f2c0da162318f0de47665410c7c8c2ed3d36c8f3105de4bbc61176c70a7cbf2",
+  "24.18.0": "55aa7153f9d88f28d765fcdad5ae6945b5c0f98a36881703817e4c450fa76742",
+};

@@ -1,0 +1,118 @@
+import { cheapest, findSize, type Catalogue, type Region, type Size } from "../planner/catalogue";
+import { DEFAULTS } from "./keys";
+import { nearest } from "./nearest";
+import type { Reader } from "./reader";
+
+/** The gateway's own peak is 1.3 GB (facts in planner/memory.ts): below 2 GB nothing helps. */
+export const MEMORY_MIN_MIB = 2048;
+
+/** Region, size, image, swap, volume: what can be bought, and whether it goes together. */
+export function readMachine(reader: Reader, raw: Record<string, unknown>, catalogue: Catalogue) {
+  const region = readSlug(reader, "hermes:region", raw["region"], "nyc3");
+  const size = readSlug(reader, "hermes:size", raw["size"], "s-1vcpu-2gb");
+  const image = reader.text("hermes:image", raw["image"], {
+    default: DEFAULTS.image,
+    pattern: /^(debian-13-[a-z0-9-]+|[1-9]\d*)$/,
+    allowed: "A Debian 13 image of DigitalOcean, or the number of an image of your own made from one.",
+    fix: `Write ${DEFAULTS.image}.`,
+  });
+  const volumeGiB = reader.integer("hermes:volumeGiB", raw["volumeGiB"], {
+    default: DEFAULTS.volumeGiB,
+    min: 0,
+    max: 16_384,
+    allowed: "A volume has 1 to 16384 GiB; 0 means none: state then dies with the droplet.",
+    fix: `Write ${DEFAULTS.volumeGiB}; a volume can grow later, never shrink.`,
+  });
+  const known = checkAgainstCatalogue(reader, catalogue, region, size, volumeGiB ?? 0);
+  const swapGiB = readSwap(reader, raw["swapGiB"], known);
+  return { region: region ?? "", size: size ?? "", image: image ?? "", volumeGiB: volumeGiB ?? 0, swapGiB };
+}
+
+function readSlug(reader: Reader, key: string, value: unknown, example: string): string | undefined {
+  const allowed = `A slug of DigitalOcean, such as ${example}.`;
+  return reader.text(key, value, { pattern: /^[a-z0-9][a-z0-9_.-]*$/, allowed, fix: `Write ${example}.` });
+}
+
+function readSwap(reader: Reader, value: unknown, size: Size | undefined): number {
+  const max = size ? Math.floor(size.diskGiB / 4) : 4096;
+  const disk = size ? `${max} GiB, a quarter of ${size.slug}'s disk of ${size.diskGiB} GiB` : "a quarter of the disk";
+  const rule = { default: DEFAULTS.swapGiB, min: 0, max, allowed: `0 to ${disk}.`, fix: `Write ${Math.min(4, max)}.` };
+  return reader.integer("hermes:swapGiB", value, rule) ?? 0;
+}
+
+/** Refuses what DigitalOcean does not sell, or not together. Returns the size when it exists. */
+export function checkAgainstCatalogue(
+  reader: Reader,
+  catalogue: Catalogue,
+  region: string | undefined,
+  slug: string | undefined,
+  volumeGiB: number,
+): Size | undefined {
+  const place = region === undefined ? undefined : checkRegion(reader, catalogue, region, volumeGiB);
+  const size = slug === undefined ? undefined : checkSize(reader, catalogue, slug);
+  if (size?.regions && place && !size.regions.includes(place.slug)) {
+    const there = cheapest(catalogue.sizes.filter((other) => isCarrying(other) && other.regions?.includes(place.slug)));
+    reader.reject(
+      "hermes:size",
+      size.slug,
+      `${place.slug} does not sell it`,
+      `${size.slug} is sold in ${size.regions.join(", ")} (${knowledge(catalogue)}).`,
+      `Choose one of these regions, or for ${place.slug} a size such as ${examples(there)}.`,
+    );
+  }
+  return size;
+}
+
+function checkRegion(reader: Reader, catalogue: Catalogue, slug: string, volumeGiB: number): Region | undefined {
+  const key = "hermes:region";
+  const region = catalogue.regions.find((candidate) => candidate.slug === slug);
+  const open = catalogue.regions.filter(({ available }) => available).map((candidate) => candidate.slug);
+  const allowed = `Regions are ${open.join(", ")} (${knowledge(catalogue)}).`;
+  const fix = `Write ${nearest(slug, open) ?? open[0] ?? "nyc3"}, or another of them.`;
+  if (region === undefined)
+    reader.reject(key, slug, "DigitalOcean has no such region", allowed, fix + offline(catalogue));
+  else if (!region.available) reader.reject(key, slug, "it takes no new droplets now", allowed, fix);
+  else if (volumeGiB > 0 && region.features && !region.features.includes("storage"))
+    reader.reject(key, slug, "it has no volumes", allowed, "Choose another region, or set hermes:volumeGiB to 0.");
+  return region;
+}
+
+function checkSize(reader: Reader, catalogue: Catalogue, slug: string): Size | undefined {
+  const key = "hermes:size";
+  const size = findSize(catalogue, slug);
+  const carrying = cheapest(catalogue.sizes.filter(isCarrying));
+  const allowed = `A size with at least 2 GB of memory, such as ${examples(carrying)} (${knowledge(catalogue)}).`;
+  const meant = nearest(
+    slug,
+    carrying.map((candidate) => candidate.slug),
+  );
+  const fix = `Write ${meant ?? carrying[0]?.slug ?? "s-1vcpu-2gb"}.`;
+  if (size === undefined) reader.reject(key, slug, "DigitalOcean has no such size", allowed, fix + offline(catalogue));
+  else if (size.memoryMiB < MEMORY_MIN_MIB)
+    reader.reject(
+      key,
+      slug,
+      `${size.memoryMiB} MiB do not carry the gateway, which takes up to 1,270 MiB beside the system's 250`,
+      allowed,
+      `Write ${carrying[0]?.slug ?? "s-1vcpu-2gb"}.`,
+    );
+  else if (!size.available) reader.reject(key, slug, "it is not for sale now", allowed, "Choose another size.");
+  return size;
+}
+
+function isCarrying(size: Size): boolean {
+  return size.available && size.memoryMiB >= MEMORY_MIN_MIB;
+}
+
+function examples(sizes: readonly Size[]): string {
+  const some = sizes.slice(0, 3).map((size) => `${size.slug} ($${size.monthlyUsd})`);
+  return some.length === 0 ? "none at all" : some.join(", ");
+}
+
+function knowledge({ source, asOf }: Catalogue): string {
+  return source === "live" ? "asked just now" : `list of ${asOf} that came with hermes`;
+}
+
+function offline({ source }: Catalogue): string {
+  return source === "live" ? "" : " If it is new, set DIGITALOCEAN_TOKEN: then DigitalOcean itself is asked.";
+}

@@ -1,0 +1,34 @@
+import type { Reader } from "./reader";
+
+/** The gateway's and Ollama's ports: reachable on loopback only, so no configuration may speak of them. */
+const CLOSED_PORTS: Readonly<Record<string, string>> = { "18789": "the gateway", "11434": "Ollama" };
+
+/** Keys whose values are digits of another kind. */
+const OTHER_NUMBERS = /\.(sha256|fingerprint|ownerId)$|\.peer\.id$/;
+
+/** Finds the closed ports in every value, however deep. */
+export function checkPorts(reader: Reader, key: string, value: unknown): void {
+  if (OTHER_NUMBERS.test(key) || value === null) return;
+  if (Array.isArray(value)) return value.forEach((entry, i) => checkPorts(reader, `${key}[${i}]`, entry));
+  if (typeof value === "object")
+    return Object.entries(value).forEach(([name, entry]) => checkPorts(reader, `${key}.${name}`, entry));
+  const port = portIn(String(value));
+  if (port === undefined) return;
+  reader.reject(
+    key,
+    value,
+    `port ${port} is ${CLOSED_PORTS[port]}'s`,
+    "Ports 18789 (the gateway) and 11434 (Ollama) answer on the droplet's loopback only, and nothing else uses them.",
+    "Name another port; from your machine reach the gateway by the tunnel that `pulumi stack output tunnel` shows.",
+  );
+}
+
+function portIn(text: string): string | undefined {
+  const numbers = decode(text).match(/\d+/g) ?? [];
+  return numbers.map((digits) => digits.replace(/^0+/, "")).find((digits) => digits in CLOSED_PORTS);
+}
+
+/** Percent-encoded digits are digits to a URL parser. */
+function decode(text: string): string {
+  return text.replace(/%3(\d)/g, "$1");
+}

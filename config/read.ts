@@ -1,0 +1,103 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Catalogue } from "../planner/catalogue";
+import { checkConfig } from "./check";
+import { KEYS, type KeyType } from "./keys";
+import { ConfigError, type Problem } from "./problem";
+import { readStackFile } from "./stackfile";
+import type { HermesConfig } from "./types";
+import { readWorkspace, type Workspace } from "./workspace";
+
+/**
+ * The checked configuration of this stack.
+ * @param project folder of the project; workspaces and the stack's file are found below it.
+ * @throws ConfigError with every fault, before any resource is registered.
+ */
+export function readConfig(catalogue: Catalogue, project: string = process.cwd()): HermesConfig {
+  const stack = pulumi.getStack();
+  const { raw, problems } = rawConfig(pulumi.runtime.allConfig());
+  const secrets = secretValues();
+  const file = readStackFile(project, stack);
+  const seen = new Map<string, Workspace>();
+  const result = checkConfig(raw, {
+    stack,
+    catalogue,
+    secrets,
+    // Where not one value is encrypted the engine itself knows; single plain ones stand in the file only.
+    plainSecrets: isEncrypted("secrets") ? file.plainSecrets : Object.keys(secrets),
+    order: file.order,
+    workspace: (folder) => {
+      const workspace = seen.get(folder) ?? readWorkspace(project, folder);
+      seen.set(folder, workspace);
+      return workspace;
+    },
+  });
+  const all = [...problems, ...result.problems];
+  if (all.length > 0) throw new ConfigError(stack, all);
+  return result.config;
+}
+
+/** The stack's secrets by name, each a secret output. Call after {@link readConfig}, which has checked them. */
+export function readSecrets(): Record<string, pulumi.Output<string>> {
+  const values = Object.entries(secretValues()).filter(([, value]) => typeof value === "string");
+  return Object.fromEntries(values.map(([name, value]) => [name, pulumi.secret(value as string)]));
+}
+
+function secretValues(): Record<string, unknown> {
+  const value = parse(pulumi.runtime.allConfig()["hermes:secrets"] ?? "{}");
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+/** The `hermes:` namespace without its secrets; the engine gives lists and maps as JSON. */
+export function rawConfig(
+  all: Record<string, string>,
+  encrypted: readonly string[] = encryptedKeys() ?? [],
+): { raw: Record<string, unknown>; problems: Problem[] } {
+  const raw: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  for (const [full, text] of Object.entries(all)) {
+    const name = full.replace(/^hermes:/, "");
+    if (name === full) continue;
+    if (name !== "secrets" && encrypted.includes(full)) problems.push(needlesslyEncrypted(full));
+    const type = (KEYS as Record<string, KeyType>)[name];
+    const value = type === "array" || type === "object" ? parse(text) : text;
+    if (name !== "secrets") raw[name] = value;
+    else if (typeof value !== "object" || value === null || Array.isArray(value)) problems.push(secretsNoMap);
+  }
+  return { raw, problems };
+}
+
+/** Full names of the keys whose value is encrypted, wholly or in part; undefined where no engine said it. */
+function encryptedKeys(): string[] | undefined {
+  const text = process.env["PULUMI_CONFIG_SECRET_KEYS"];
+  const keys: unknown = text === undefined ? undefined : parse(text);
+  return Array.isArray(keys) ? keys.map((key) => String(key).replace(":config:", ":")) : undefined;
+}
+
+function isEncrypted(name: string): boolean {
+  return encryptedKeys()?.includes(`hermes:${name}`) ?? true;
+}
+
+function needlesslyEncrypted(key: string): Problem {
+  return {
+    key,
+    wrong: "is encrypted, and hermes shows its value in previews and outputs",
+    allowed: "Only hermes:secrets is encrypted; MCP servers refer to it by name.",
+    fix: `Set it in plain text, or move the secret part: pulumi config set --secret --path 'hermes:secrets.NAME'.`,
+  };
+}
+
+const secretsNoMap: Problem = {
+  key: "hermes:secrets",
+  found: "[secret]",
+  wrong: "it is not a map",
+  allowed: "A map of names to encrypted values.",
+  fix: "Remove it (pulumi config rm hermes:secrets) and set each one: pulumi config set --secret --path 'hermes:secrets.NAME'.",
+};
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,150 @@
+import { nearest } from "./nearest";
+import type { Problem } from "./problem";
+import { readByYaml11 } from "./yaml";
+
+export interface TextRule {
+  /** Used when nothing stands there; without it the value is required. */
+  default?: string | undefined;
+  /** What the text must match. */
+  pattern?: RegExp;
+  /** What is allowed, a full sentence. */
+  allowed: string;
+  /** What to do, a full sentence. */
+  fix: string;
+}
+
+export interface IntegerRule {
+  default?: number;
+  min: number;
+  max: number;
+  allowed: string;
+  fix: string;
+}
+
+/** Reads plain values out of what YAML and the engine made of the stack's file, and collects what is wrong. */
+export class Reader {
+  readonly problems: Problem[] = [];
+
+  /** @param secrets values that must never be printed, whatever key they were found under. */
+  constructor(private readonly secrets: readonly string[] = []) {}
+
+  add(key: string, wrong: string, allowed: string, fix: string): void {
+    this.problems.push({ key, wrong, allowed, fix });
+  }
+
+  /** A problem with a value that stands there. */
+  reject(key: string, value: unknown, wrong: string, allowed: string, fix: string): void {
+    this.problems.push({ key, found: this.show(value), wrong, allowed, fix });
+  }
+
+  /** A value as it may be printed: short, on one line, without secrets. */
+  show(value: unknown): string {
+    const text = JSON.stringify(value) ?? "nothing";
+    if (this.holdsSecret(text)) return "[secret]";
+    return text.length > 100 ? `${text.slice(0, 97)}…` : text;
+  }
+
+  holdsSecret(text: string): boolean {
+    return this.secrets.some((secret) => secret.length >= 8 && text.includes(JSON.stringify(secret).slice(1, -1)));
+  }
+
+  /** A map; one that is absent is empty. Keys beyond `allowedKeys` (where given) are refused. */
+  map(key: string, value: unknown, allowedKeys?: readonly string[]): Record<string, unknown> {
+    if (isAbsent(value)) return {};
+    if (typeof value !== "object" || Array.isArray(value)) {
+      const example = allowedKeys?.[0] ?? "name";
+      this.reject(key, value, "it is not a map", "A map of keys to values is expected.", mapFix(key, example));
+      return {};
+    }
+    const map = value as Record<string, unknown>;
+    if (allowedKeys) for (const name of Object.keys(map)) this.knownKey(`${key}.${name}`, name, allowedKeys);
+    return map;
+  }
+
+  /** Refuses a key that does not exist; its value is not printed, it may be anything. */
+  knownKey(key: string, name: string, known: readonly string[]): void {
+    if (known.includes(name)) return;
+    const meant = nearest(name, known);
+    this.add(
+      key,
+      "is not a key that hermes knows",
+      `Known here: ${known.join(", ")}.`,
+      meant ? `Did you mean ${meant}? Rename the key, or remove it.` : "Remove it.",
+    );
+  }
+
+  list(key: string, value: unknown): unknown[] {
+    if (isAbsent(value)) return [];
+    if (Array.isArray(value)) return value as unknown[];
+    this.reject(key, value, "it is not a list", "A list is expected.", "Write one entry per line, each after “- ”.");
+    return [];
+  }
+
+  /** A text, or undefined when it is wrong (which is then on the list). */
+  text(key: string, value: unknown, rule: TextRule): string | undefined {
+    if (isAbsent(value) || value === "") {
+      if (rule.default !== undefined) return rule.default;
+      this.add(key, value === "" ? "is empty" : "is missing", rule.allowed, rule.fix);
+      return undefined;
+    }
+    if (typeof value !== "string") {
+      const kind = Array.isArray(value) ? "list" : typeof value === "object" ? "map" : typeof value;
+      const quote = kind === "list" || kind === "map" ? rule.fix : `Put it in quotes: ${lastName(key)}: "…".`;
+      this.reject(key, value, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, quote);
+      return undefined;
+    }
+    if (/\p{Cc}/u.test(value)) {
+      this.reject(key, value, "it holds a line break or another control character", rule.allowed, rule.fix);
+      return undefined;
+    }
+    if (value !== value.trim() || (rule.pattern && !rule.pattern.test(value))) {
+      this.reject(key, value, "it does not have the right form", rule.allowed, rule.fix);
+      return undefined;
+    }
+    return value;
+  }
+
+  /** A name that ends up in YAML, file names and host names: also nothing that YAML 1.1 reads as another thing. */
+  name(key: string, value: unknown, rule: TextRule): string | undefined {
+    const text = this.text(key, value, rule);
+    const read = text === undefined ? undefined : readByYaml11(text);
+    if (read === undefined) return text;
+    this.reject(key, text, `a YAML 1.1 reader takes it for ${read}`, rule.allowed, "Choose another name.");
+    return undefined;
+  }
+
+  integer(key: string, value: unknown, rule: IntegerRule): number | undefined {
+    if (isAbsent(value)) {
+      if (rule.default !== undefined) return rule.default;
+      this.add(key, "is missing", rule.allowed, rule.fix);
+      return undefined;
+    }
+    // The engine hands top-level values over as text.
+    const number = typeof value === "string" && /^-?(0|[1-9]\d*)$/.test(value) ? Number(value) : value;
+    if (typeof number === "number" && Number.isInteger(number) && number >= rule.min && number <= rule.max)
+      return number;
+    const wrong = Number.isInteger(number) ? "it is out of range" : "it is not a whole number";
+    this.reject(key, value, wrong, rule.allowed, rule.fix);
+    return undefined;
+  }
+
+  boolean(key: string, value: unknown, fallback: boolean): boolean | undefined {
+    if (isAbsent(value)) return fallback;
+    if (value === true || value === "true") return true;
+    if (value === false || value === "false") return false;
+    this.reject(key, value, "it is not a boolean", "true or false, without quotes.", "Write true or false.");
+    return undefined;
+  }
+}
+
+export function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
+function lastName(key: string): string {
+  return key.replace(/\[\d+\]$/, "").replace(/^.*[.:]/, "");
+}
+
+function mapFix(key: string, example: string): string {
+  return `Write “${lastName(key)}:” and below it, indented, “${example}: …”.`;
+}
