@@ -110,6 +110,18 @@ const BRIDGE_SYSCTLS = {
 };
 
 /**
+ * A droplet asks whether its own IPv6 address is taken (from "::") before it uses it. The router, who answers for all
+ * of them, must not answer that.
+ */
+const NEIGHBOUR_RULES = `table inet hermes_network {
+  chain received {
+    type filter hook input priority raw; policy accept;
+    iifname "${INTERFACES.bridge}" ip6 saddr :: icmpv6 type nd-neighbor-solicit drop
+  }
+}
+`;
+
+/**
  * Makes the lab's three namespaces and all links, addresses and routes in them. Nothing appears in the machine's own
  * namespace. Fine to call again: a complete network is left alone, a half-made one is made anew.
  */
@@ -122,6 +134,7 @@ export async function createNetwork(lab: Lab): Promise<void> {
     await run(inNamespace(plan.ns, ["ip", "-batch", "-"]), { input: `${plan.ip.join("\n")}\n` });
   }
   await setSysctls(lab.ns.lab, BRIDGE_SYSCTLS);
+  await run(inNamespace(lab.ns.lab, ["nft", "--file", "-"]), { input: NEIGHBOUR_RULES });
   // The mark of a complete network: the last thing that is set.
   await run(inNamespace(lab.ns.lab, ["ip", "link", "set", INTERFACES.bridge, "alias", "complete"]));
 }

@@ -1,0 +1,1 @@
+export { FIREWALL_TABLE, renderFirewall } from "./render";
