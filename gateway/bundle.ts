@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import type { HermesConfig } from "../config/types";
+import { secretPath } from "./paths";
+
+/** A file of a bundle. Text is an array of lines, so that a preview shows which line changed; `lines.join("\n")` is the file. */
+export type BundleFile = BundleMeta & ({ text: string[] } | { base64: string });
+
+export interface BundleMeta {
+  /** Octal, four digits. */
+  mode: string;
+  /** `user:group`, both by name. */
+  owner: string;
+}
+
+export interface ConfigBundleInput {
+  config: HermesConfig;
+  /** hermes-apply itself: file name → text. */
+  apply: Record<string, string>;
+  /** Absolute path → file. What another file of the same path says before it is replaced. */
+  files: Record<string, BundleFile>;
+  /** Agent id → path in its workspace → file. */
+  workspaces: Record<string, Record<string, BundleFile>>;
+}
+
+/** The plain bundle, on the standard input of `hermes-apply stage config`. Holds no secret. */
+export function configBundle({ config, apply, files, workspaces }: ConfigBundleInput): string {
+  const { version, before } = config.openclaw;
+  const { node } = config.sources;
+  return stableJson({
+    hermes: 1,
+    kind: "config",
+    apply: Object.fromEntries(Object.entries(apply).map(([name, text]) => [name, text.replace(/\n$/, "").split("\n")])),
+    files,
+    workspaces,
+    openclaw: { version, before },
+    node: {
+      version: config.node.version,
+      url: node.url.replaceAll("{version}", config.node.version),
+      sha256: node.sha256,
+    },
+  });
+}
+
+/** The hidden bundle, on the standard input of `hermes-apply stage secrets`: one file per secret, without a line break at its end. */
+export function secretsBundle(values: Record<string, string>): string {
+  const files = Object.entries(values).map(([name, value]) => [
+    secretPath(name),
+    textFile(value, { mode: "0400", owner: "openclaw:openclaw" }),
+  ]);
+  return stableJson({ hermes: 1, kind: "secrets", files: Object.fromEntries(files) });
+}
+
+/** What makes two staged bundles the ones that run. */
+export function activateBundle(input: { config: string; secrets: string; openclaw: string }): string {
+  return stableJson({
+    hermes: 1,
+    kind: "activate",
+    config: sha256(input.config),
+    secrets: sha256(input.secrets),
+    openclaw: input.openclaw,
+  });
+}
+
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export const textFile = (text: string, meta: BundleMeta): BundleFile => ({ ...meta, text: text.split("\n") });
+
+/** Text as lines where it survives that, base64 otherwise. */
+export function contentFile(content: Buffer, meta: BundleMeta): BundleFile {
+  const text = content.toString("utf8");
+  // eslint-disable-next-line no-control-regex
+  const isText = Buffer.from(text, "utf8").equals(content) && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(text);
+  return isText ? textFile(text, meta) : { ...meta, base64: content.toString("base64") };
+}
+
+/** The same text for the same content, whatever the order it was put together in. */
+export function stableJson(value: unknown): string {
+  return `${JSON.stringify(sorted(value), null, 2)}\n`;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
+}

@@ -1,0 +1,92 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HermesConfig } from "../config/types";
+import { textFile, type BundleFile } from "./bundle";
+import { renderOpenclawConfig } from "./openclaw-config";
+import { HELPERS_DIR, OPENCLAW_CONFIG, sandboxFolder } from "./paths";
+import { gatewaySecretNames, headerSecretNames, secretVariable } from "./secret-names";
+
+/** What the planner leaves for OpenClaw, MiB. */
+export interface MemoryPlan {
+  /** The gateway is slowed down and swapped above this. */
+  highMiB: number;
+  /** The kernel ends something in the gateway's unit above this, swap not counted. */
+  maxMiB: number;
+  /** Node's old space. */
+  heapMiB: number;
+  /** Same two for everything that the agents' commands take together. */
+  agentHighMiB: number;
+  agentMaxMiB: number;
+}
+
+/** For 2 GB: measured peaks with two agents are 1.35 to 1.6 GiB with page cache. */
+export const DEFAULT_MEMORY: MemoryPlan = {
+  highMiB: 1400,
+  maxMiB: 1700,
+  heapMiB: 768,
+  agentHighMiB: 512,
+  agentMaxMiB: 1024,
+};
+
+const DATA = { mode: "0644", owner: "root:root" };
+const PROGRAM = { mode: "0755", owner: "root:root" };
+const UNITS = "/etc/systemd/system";
+
+/** The files of the config bundle that this room knows: openclaw.json, units, scripts. */
+export function gatewayFiles(config: HermesConfig, memory: MemoryPlan = DEFAULT_MEMORY): Record<string, BundleFile> {
+  const gatewayOnly = { mode: "0640", owner: "root:openclaw" };
+  const openclaw = renderOpenclawConfig(config, gatewaySecretNames(config));
+  return {
+    [OPENCLAW_CONFIG]: textFile(`${JSON.stringify(openclaw, null, 2)}\n`, gatewayOnly),
+    "/etc/openclaw/environment": textFile(environment(config), gatewayOnly),
+    "/etc/hermes-agent/workspaces": textFile(workspaceList(config), DATA),
+    "/etc/hermes-agent/sshd_config": textFile(read("agent-sshd_config"), DATA),
+    "/etc/systemd/journald.conf.d/hermes.conf": textFile(read("journald.conf"), DATA),
+    [`${UNITS}/openclaw-gateway.service`]: textFile(read("openclaw-gateway.service"), DATA),
+    [`${UNITS}/openclaw-gateway.service.d/memory.conf`]: textFile(gatewayMemory(memory), DATA),
+    [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
+    [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
+    ...(config.volumeGiB > 0 ? volumeDropIns() : {}),
+    ...scripts(),
+  };
+}
+
+/** hermes-apply, as it travels in the config bundle. */
+export function applyProgram(): Record<string, string> {
+  const folder = join(__dirname, "apply");
+  const names = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
+function scripts(): Record<string, BundleFile> {
+  const names = ["agent-setup.sh", "agent-ssh.sh", "gateway-start.sh", "wait-ready.sh", "with-secrets.sh"];
+  return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, textFile(read(name), PROGRAM)]));
+}
+
+const read = (name: string): string => readFileSync(join(__dirname, "files", name), "utf8");
+
+const lines = (all: string[]): string => all.map((line) => `${line}\n`).join("");
+
+const environment = (config: HermesConfig) =>
+  lines(headerSecretNames(config).map((name) => `${secretVariable(name)} ${name}`));
+
+const workspaceList = (config: HermesConfig) =>
+  lines(Object.keys(config.agents).map((agent) => `${sandboxFolder(agent)} ${agent}`));
+
+const gatewayMemory = (memory: MemoryPlan) =>
+  lines([
+    "[Service]",
+    `MemoryHigh=${memory.highMiB}M`,
+    `MemoryMax=${memory.maxMiB}M`,
+    `Environment=HERMES_HEAP_MIB=${memory.heapMiB}`,
+  ]);
+
+const agentMemory = (memory: MemoryPlan) =>
+  lines(["[Service]", `MemoryHigh=${memory.agentHighMiB}M`, `MemoryMax=${memory.agentMaxMiB}M`]);
+
+/** A missing volume must never start an empty gateway. */
+function volumeDropIns(): Record<string, BundleFile> {
+  const text = lines(["[Unit]", "AssertPathIsMountPoint=/srv/hermes", "AssertPathIsMountPoint=/var/lib/openclaw"]);
+  const units = ["openclaw-gateway.service", "hermes-agent.service"];
+  return Object.fromEntries(units.map((unit) => [`${UNITS}/${unit}.d/volume.conf`, textFile(text, DATA)]));
+}

@@ -1,0 +1,16 @@
+#!/bin/bash
+# Starts the gateway. /etc/openclaw/environment ("VARIABLE NAME" per line) says which secrets go there by environment:
+# those for headers of MCP servers. The agents' commands run in another account and see none of it.
+set -euo pipefail
+
+main() {
+  local variable name value
+  while read -r variable name; do
+    value=$(<"/etc/openclaw/secrets/$name")
+    export "$variable=$value"
+  done </etc/openclaw/environment
+  exec /usr/local/bin/node "--max-old-space-size=${HERMES_HEAP_MIB:-1024}" \
+    /opt/openclaw/current/lib/node_modules/openclaw/dist/index.js gateway --port 18789
+}
+
+main
