@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { gatewayStatus } from "../remote/gateway-status";
 import type { SshTarget } from "../remote/ssh";
+import { after } from "./after";
 
 /** How the gateway was when `up` looked. */
 export interface Verified {
@@ -35,9 +36,11 @@ export class Gateway extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Gateway", name, {}, opts);
-    const config = this.apply(`${name}-config`, "hermes-apply stage config", args.configBundle, args, []);
-    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, []);
-    const active = this.apply(`${name}-activate`, "hermes-apply activate", args.activation, args, [config, secrets]);
+    const config = this.apply(`${name}-config`, "hermes-apply stage config", args.configBundle, args, after(opts));
+    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, after(opts));
+    const active = this.apply(`${name}-activate`, "hermes-apply activate", args.activation, args, {
+      dependsOn: [config, secrets],
+    });
     this.verified = pulumi.unsecret(
       pulumi
         .all([args.host, args.privateKey, args.hostKey, active.id])
@@ -52,7 +55,7 @@ export class Gateway extends pulumi.ComponentResource {
     create: string,
     stdin: pulumi.Input<string>,
     args: GatewayArgs,
-    dependsOn: pulumi.Resource[],
+    order: Pick<pulumi.ResourceOptions, "dependsOn">,
   ): command.remote.Command {
     return new command.remote.Command(
       name,
@@ -71,7 +74,7 @@ export class Gateway extends pulumi.ComponentResource {
           perDialTimeout: 10,
         },
       },
-      { parent: this, dependsOn, additionalSecretOutputs: ["stdout", "stderr"] },
+      { parent: this, ...order, additionalSecretOutputs: ["stdout", "stderr"] },
     );
   }
 }

@@ -1,9 +1,12 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
+import { after } from "./after";
 
 export interface HostArgs {
-  /** Name of the droplet and base of the key's and the volume's names. */
+  /** Name of the droplet. */
   hostname: string;
+  sshKeyName: string;
+  volumeName: string;
   region: string;
   size: string;
   image: string;
@@ -28,7 +31,11 @@ export class Host extends pulumi.ComponentResource {
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Host", name, {}, opts);
     // Without a key of its own, DigitalOcean would e-mail a root password.
-    const sshKey = new digitalocean.SshKey(name, { name: args.hostname, publicKey: args.publicKey }, { parent: this });
+    const sshKey = new digitalocean.SshKey(
+      name,
+      { name: args.sshKeyName, publicKey: args.publicKey },
+      { parent: this },
+    );
     this.volume = args.volumeGiB === 0 ? undefined : this.stateVolume(name, args);
     this.droplet = new digitalocean.Droplet(
       name,
@@ -55,6 +62,7 @@ export class Host extends pulumi.ComponentResource {
         // The old droplet holds the name, the volume and the tailnet node: it has to go first.
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m" },
+        ...after(opts),
       },
     );
     this.registerOutputs({ dropletId: this.droplet.id });
@@ -64,7 +72,7 @@ export class Host extends pulumi.ComponentResource {
     return new digitalocean.Volume(
       name,
       {
-        name: `${args.hostname}-state`,
+        name: args.volumeName,
         region: args.region,
         size: args.volumeGiB,
         description: "hermes: OpenClaw's state, the tailnet node's identity, SSH host keys",

@@ -5,8 +5,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
-import { shippedCatalogue } from "../planner";
+
 import { ADDRESSES } from "./addresses";
+import { labCatalogue } from "./catalogue";
 import { controlSocket } from "./control";
 import { labCredentials } from "./credentials";
 import { startDigitalOcean, type DigitalOcean } from "./digitalocean";
@@ -29,17 +30,16 @@ async function start(lab: Lab): Promise<Parts> {
     telegramToken: credentials.telegramToken,
   });
   const tailnet = await startTailnet(lab, { apiKey: credentials.tailscaleApiKey });
-  const substrate = new ContainerSubstrate(lab, {
+  const substrate = await ContainerSubstrate.open(lab, {
     caCertificate: readFileSync(services.caCertificatePath, "utf8"),
   });
-  await substrate.start();
   mkdirSync(join(lab.dir, "digitalocean"), { recursive: true });
   const digitalocean = await startDigitalOcean({
     substrate,
     listen: { host: ADDRESSES.digitalocean.v4, port: ADDRESSES.digitalocean.port },
     stateFile: join(lab.dir, "digitalocean", "state.json"),
     token: credentials.digitaloceanToken,
-    catalogue: shippedCatalogue(),
+    catalogue: labCatalogue(),
     timings: { activeMs: 0, actionMs: 500 },
   });
   return { digitalocean, services, tailnet, substrate };
@@ -90,6 +90,7 @@ async function main(project: string, instance: string): Promise<void> {
   const stop = async (): Promise<void> => {
     control.close();
     await parts.digitalocean.stop();
+    parts.substrate.close();
     await parts.tailnet.stop();
     await parts.services.stop();
     process.exit(0);

@@ -5,8 +5,8 @@ import { control } from "./control";
 import { labCredentials } from "./credentials";
 import { releaseDroplets } from "./droplets";
 import { engineEnvironment, ensurePrograms, type Programs } from "./engine";
-import { operatorCommand, writeStackFile } from "./exec";
-import { ensureImage } from "./image";
+import { operatorCommand, readCommitted, writeStackFile } from "./exec";
+import { ensureImage, IMAGES } from "./image";
 import type { Lab } from "./lab";
 import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
 import { ensurePackages } from "./packages";
@@ -44,7 +44,9 @@ export async function bringUp(lab: Lab, say: Say): Promise<Programs> {
   ensurePackages((text) => say.detail(text));
   const programs = await ensurePrograms(lab.cache, (text) => say.detail(text));
   say.begin("droplet image");
-  await ensureImage(lab, { onProgress: (text) => say.detail(text) });
+  for (const image of Object.keys(IMAGES)) await ensureImage(lab.cache, image, { onProgress: (text) => say.detail(text) });
+  say.begin("what the droplet downloads");
+  await stackOverrides(lab);
   say.begin("embedded cloud");
   await createNetwork(lab);
   if (!daemonRuns(lab)) {
@@ -110,11 +112,18 @@ export async function operatorEnvironment(lab: Lab, programs: Programs): Promise
 
 /** All that the stack's configuration has different here: digests of what the lab serves, and the control server. */
 export async function stackOverrides(lab: Lab): Promise<Record<string, unknown>> {
-  const sources = await localSources(lab);
+  const sources = await localSources(lab, committedNodeVersion(lab));
   return {
     "hermes:tailnet": { loginServer: `https://${ADDRESSES.headscale.name}` },
     "hermes:sources": sources,
   };
+}
+
+/** The lab serves the version of Node that the project asks for, whichever that is. */
+function committedNodeVersion(lab: Lab): string {
+  const node = readCommitted(lab).config?.["hermes:node"] as { version?: unknown } | undefined;
+  if (typeof node?.version === "string") return node.version;
+  throw new Error('the embedded cloud reads hermes:node.version from the committed stack file, as a text: version: "24.21.0"');
 }
 
 /** A command line for the operator's place, with the stack file up to date. */

@@ -13,6 +13,8 @@ const mergedPath = (lab: Lab): string => join(lab.dir, "stack", `Pulumi.${STACK}
 const basePath = (lab: Lab): string => join(lab.dir, "stack", "committed.yaml");
 const resolvConfPath = (lab: Lab): string => join(lab.dir, "stack", "resolv.conf");
 
+export const readCommitted = (lab: Lab): StackFile => parseStackFile(readFileSync(committedPath(lab), "utf8"));
+
 /** Brings the lab's stack file up to date with the committed one, keeping what was set in the lab. */
 export function writeStackFile(lab: Lab, overrides: Record<string, unknown>): void {
   const committed = readFileSync(committedPath(lab), "utf8");

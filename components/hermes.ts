@@ -1,0 +1,159 @@
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { utils } from "ssh2";
+import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
+import { resourceNames, type HermesConfig } from "../config";
+import { activateBundle, configBundle, secretsBundle, sha256, textFile, type BundleFile } from "../gateway/bundle";
+import { applyProgram, gatewayFiles } from "../gateway/files";
+import { gatewaySecretNames } from "../gateway/secret-names";
+import { readWorkspaces } from "../gateway/workspace";
+import type { Plan } from "../planner";
+import { bootstrapId } from "./bootstrap-id";
+import { firewallRules } from "./firewall-rules";
+import { Gateway } from "./gateway";
+import { Host } from "./host";
+import { Perimeter } from "./perimeter";
+import { Tailnet, TailnetNode } from "./tailnet";
+
+const PROJECT = join(__dirname, "..");
+
+export interface HermesArgs {
+  /** Checked configuration. */
+  config: HermesConfig;
+  /** What fits on the droplet, and what it costs. */
+  plan: Plan;
+  /** The stack's secrets by name. */
+  secrets: Record<string, pulumi.Output<string>>;
+}
+
+/** A private OpenClaw gateway: perimeter, tailnet, host, gateway, in the order that keeps it closed. */
+export class Hermes extends pulumi.ComponentResource {
+  /** The stack's outputs. None is a secret but `gatewayToken`. */
+  readonly outputs: Record<string, pulumi.Input<unknown>>;
+
+  constructor(name: string, args: HermesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("hermes:index:Hermes", name, {}, opts);
+    const { config, plan } = args;
+    const names = resourceNames(config.stack);
+    const birth = bootstrapInput(config);
+    const id = bootstrapId(config);
+    const { hostname, tag } = config.tailnet;
+    const deployKey = secret(args, "deployKey");
+    const publicKey = pulumi.unsecret(deployKey.apply(publicKeyOf));
+
+    const perimeter = new Perimeter(
+      name,
+      { tag: names.tag, firewallName: names.firewall, rules: firewallRules(config) },
+      { parent: this },
+    );
+    const tailnet = new Tailnet(name, { tag, hostname, bootstrapId: id }, { parent: this });
+    const host = new Host(
+      name,
+      {
+        hostname,
+        sshKeyName: names.sshKey,
+        volumeName: names.volume,
+        region: config.region,
+        size: config.size,
+        image: config.image,
+        ipv6: config.ipv6,
+        volumeGiB: config.volumeGiB,
+        publicKey,
+        userData: pulumi
+          .all([tailnet.key, publicKey, args.secrets["hostKey"]])
+          .apply(([tailnetKey, deployPublicKey, hostKey]) =>
+            renderUserData({ ...birth, tailnetKey, deployPublicKey, ...(hostKey ? { hostKey } : {}) }),
+          ),
+        tag: perimeter.tag,
+        bootstrapId: id,
+      },
+      { parent: this, dependsOn: [perimeter, tailnet.slot] },
+    );
+    const droplet = host.droplet;
+    const born = new pulumi.Stash(
+      `${name}-birth`,
+      { input: userDataDigest(birth) },
+      { parent: this, ignoreChanges: ["input"], replacementTrigger: id },
+    );
+
+    const dial = config.access.mode === "ssh" ? { dial: droplet.ipv4Address } : {};
+    const node = new TailnetNode(name, { tag, hostname, dropletId: droplet.id, ...dial }, { parent: this });
+
+    const bundle = configBundle({
+      config,
+      apply: applyProgram(),
+      files: {
+        ...gatewayFiles(config),
+        "/etc/hermes/nftables.nft": nftablesFile(config),
+      },
+      workspaces: readWorkspaces(PROJECT, config),
+    });
+    const secrets = pulumi
+      .all(Object.fromEntries(gatewaySecretNames(config).map((each) => [each, secret(args, each)])))
+      .apply((values) => secretsBundle(values));
+    const activation = secrets.apply((hidden) =>
+      activateBundle({ config: bundle, secrets: hidden, openclaw: config.openclaw.version }),
+    );
+    const address = config.access.mode === "ssh" ? droplet.ipv4Address : node.address;
+    const gateway = new Gateway(
+      name,
+      {
+        host: address,
+        dropletId: droplet.id,
+        privateKey: deployKey,
+        ...(args.secrets["hostKey"] === undefined
+          ? {}
+          : { hostKey: pulumi.unsecret(args.secrets["hostKey"].apply(publicKeyOf)) }),
+        configBundle: bundle,
+        secretsBundle: secrets,
+        // A hash over a bundle with the gateway's token in it tells nobody anything.
+        activation: pulumi.unsecret(activation),
+        agentTurn: config.verify.agentTurn,
+      },
+      { parent: this, dependsOn: node },
+    );
+
+    this.outputs = {
+      droplet: {
+        id: droplet.id,
+        name: droplet.name,
+        size: droplet.size,
+        region: droplet.region,
+        ipv4: droplet.ipv4Address,
+        ipv6: config.ipv6 ? droplet.ipv6Address : null,
+      },
+      tailnet: { name: node.nodeName, address: node.address },
+      openclaw: { version: config.openclaw.version, configHash: sha256(bundle) },
+      models: { primary: config.models.primary, fallbacks: config.models.fallbacks, local: null },
+      memory: plan.memory,
+      cost: plan.cost,
+      bootstrap: {
+        revision: config.bootstrapRevision,
+        outdated: born.output.apply((digest) => digest !== userDataDigest(birth)),
+      },
+      verified: gateway.verified,
+      tunnel: pulumi.interpolate`ssh -N -L 18789:127.0.0.1:18789 root@${address}`,
+      gatewayToken: secret(args, "gatewayToken"),
+    };
+    this.registerOutputs({});
+  }
+}
+
+/** @throws Error where the configuration's rules should have refused before. */
+function secret(args: HermesArgs, name: string): pulumi.Output<string> {
+  const value = args.secrets[name];
+  if (value === undefined) throw new Error(`hermes:secrets.${name} is missing`);
+  return value;
+}
+
+/** The OpenSSH public key line of a private key. */
+function publicKeyOf(privateKey: string): string {
+  const key = utils.parseKey(privateKey);
+  if (key instanceof Error)
+    throw new Error("hermes:secrets: a key that the configuration's rules let through is unreadable");
+  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
+}
+
+function nftablesFile(config: HermesConfig): BundleFile {
+  return textFile(renderNftables({ access: config.access }), { mode: "0644", owner: "root:root" });
+}

@@ -1,0 +1,162 @@
+import * as pulumi from "@pulumi/pulumi";
+import { utils } from "ssh2";
+import { Hermes } from "../../components";
+import type { HermesConfig } from "../../config/types";
+import { plan, shippedCatalogue } from "../../planner";
+import { hermesConfig } from "../fixtures/gateway-config";
+import { mockEngine, settled, type Registration } from "../fixtures/mock-engine";
+
+const deployKey = utils.generateKeyPairSync("ed25519").private;
+const SECRETS: Record<string, string> = {
+  deployKey,
+  gatewayToken: "gateway-token-with-more-than-32-characters",
+  openrouterApiKey: "sk-or-v1-mock",
+  telegramBotToken: "123:mock",
+  trackerToken: "tracker-s3cret-value",
+  notesKey: "notes-s3cret-value",
+};
+
+const fromProviders = (type: string): Record<string, unknown> => {
+  switch (type) {
+    case "tailscale:index/tailnetKey:TailnetKey":
+      return { key: pulumi.secret("tskey-auth-mock") };
+    case "digitalocean:index/droplet:Droplet":
+      return { ipv4Address: "198.51.100.10", ipv6Address: "2001:db8:77::a" };
+    case "command:local:Command":
+      return { stdout: JSON.stringify({ id: "1", name: "hermes.example.ts.net", address: "100.64.0.1" }) };
+    case "pulumi:index:Stash":
+      return { output: "born" };
+    default:
+      return {};
+  }
+};
+
+async function register(change: Partial<HermesConfig> = {}): Promise<Registration[]> {
+  const seen = await mockEngine(fromProviders);
+  process.env["HERMES_SKIP_CHECK"] = "1";
+  const config = { ...hermesConfig, ...change };
+  const secrets = Object.fromEntries(Object.entries(SECRETS).map(([name, value]) => [name, pulumi.secret(value)]));
+  new Hermes("hermes", { config, plan: plan(config, shippedCatalogue()), secrets });
+  await settled();
+  return seen;
+}
+
+afterEach(() => delete process.env["HERMES_SKIP_CHECK"]);
+
+const only = (seen: Registration[], type: string): Registration => {
+  const found = seen.filter((one) => one.type === type);
+  expect(found).toHaveLength(1);
+  return found[0] as Registration;
+};
+const DROPLET = "digitalocean:index/droplet:Droplet";
+const FIREWALL = "digitalocean:index/firewall:Firewall";
+const VOLUME = "digitalocean:index/volume:Volume";
+const KEY = "tailscale:index/tailnetKey:TailnetKey";
+
+describe("a hermes", () => {
+  it("has a firewall on its tag without an inbound rule, before the droplet that carries the tag", async () => {
+    const seen = await register();
+    const firewall = only(seen, FIREWALL);
+    expect(firewall.inputs).toMatchObject({ tags: ["hermes"], inboundRules: [] });
+    const droplet = only(seen, DROPLET);
+    expect(droplet.inputs).toMatchObject({ tags: ["hermes"] });
+    expect(droplet.dependencies.some((urn) => urn.includes(FIREWALL))).toBe(true);
+  });
+
+  it("never replaces the droplet for its user data or keys, and deletes it first when it must go", async () => {
+    const droplet = only(await register(), DROPLET);
+    expect(droplet.ignoreChanges).toEqual(["userData", "sshKeys"]);
+    expect(droplet.deleteBeforeReplace).toBe(true);
+    expect(droplet.inputs).toMatchObject({ gracefulShutdown: true, dropletAgent: false, resizeDisk: false });
+  });
+
+  it("gives droplet and tailnet key the one replacement trigger, which only births change", async () => {
+    const triggers = async (change: Partial<HermesConfig>): Promise<unknown[]> => {
+      const seen = await register(change);
+      return [only(seen, DROPLET).replacementTrigger, only(seen, KEY).replacementTrigger];
+    };
+    const [droplet, key] = await triggers({});
+    expect(droplet).toEqual(expect.any(String));
+    expect(key).toBe(droplet);
+    await expect(triggers({ bootstrapRevision: 2 })).resolves.not.toEqual([droplet, key]);
+    await expect(triggers({ region: "nyc3" })).resolves.not.toEqual([droplet, key]);
+    await expect(triggers({ size: "s-2vcpu-4gb", swapGiB: 2 })).resolves.toEqual([droplet, key]);
+    await expect(triggers({ models: { primary: "openrouter/a/b", fallbacks: [] } })).resolves.toEqual([droplet, key]);
+  });
+
+  it("keeps its state on a protected volume", async () => {
+    const volume = only(await register(), VOLUME);
+    expect(volume.protect).toBe(true);
+    expect(volume.inputs).toMatchObject({ initialFilesystemLabel: "hermes", size: 10 });
+  });
+
+  it("has no volume where none is asked for", async () => {
+    const seen = await register({ volumeGiB: 0 });
+    expect(seen.filter((one) => one.type === VOLUME)).toEqual([]);
+    expect(only(seen, DROPLET).inputs).toMatchObject({ volumeIds: [] });
+  });
+
+  it("asks for a tailnet key that works once, for an hour, with the tag", async () => {
+    expect(only(await register(), KEY).inputs).toMatchObject({
+      reusable: false,
+      expiry: 3600,
+      tags: ["tag:hermes"],
+    });
+  });
+
+  it("runs its three remote commands anew on a new droplet, silent, and with no delete script", async () => {
+    const commands = (await register()).filter((one) => one.type === "command:remote:Command");
+    expect(commands.map((one) => one.inputs["create"])).toEqual([
+      "hermes-apply stage config",
+      "hermes-apply stage secrets",
+      "hermes-apply activate",
+    ]);
+    for (const command of commands) {
+      expect(command.inputs).toMatchObject({ triggers: ["hermes-id"], logging: "none", addPreviousOutputInEnv: false });
+      expect(command.inputs["delete"]).toBeUndefined();
+      expect(command.additionalSecretOutputs).toEqual(expect.arrayContaining(["stdout", "stderr"]));
+    }
+  });
+
+  it("activates after both bundles are staged", async () => {
+    const seen = await register();
+    const activate = seen.find((one) => one.inputs["create"] === "hermes-apply activate");
+    const staged = activate?.dependencies.filter((urn) => /-(config|secrets)$/.test(urn));
+    expect(staged).toHaveLength(2);
+  });
+
+  it("shows the staged configuration in plain and hides every secret of the stack", async () => {
+    const seen = await register();
+    const stdin = (create: string): unknown => seen.find((one) => one.inputs["create"] === create)?.inputs["stdin"];
+    expect(stdin("hermes-apply stage config")).toEqual(expect.stringContaining('"kind": "config"'));
+    const plain = JSON.stringify(seen.map((one) => withoutSecrets(one.inputs)));
+    const leaked = Object.entries(SECRETS).filter(([, value]) => plain.includes(JSON.stringify(value).slice(1, -1)));
+    expect(leaked.map(([name]) => name)).toEqual([]);
+  });
+
+  it("passes itself as parent to everything it makes", async () => {
+    const seen = await register();
+    const orphans = seen.filter((one) => !one.parent.includes("hermes:index:"));
+    expect(orphans.map((one) => one.type)).toEqual(["hermes:index:Hermes"]);
+  });
+
+  it("in ssh mode opens 22 to the listed addresses and pins the host key", async () => {
+    SECRETS["hostKey"] = utils.generateKeyPairSync("ed25519").private;
+    const seen = await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.7/32"] } });
+    delete SECRETS["hostKey"];
+    expect(only(seen, FIREWALL).inputs["inboundRules"]).toEqual([
+      { protocol: "tcp", portRange: "22", sourceAddresses: ["198.51.100.7/32"] },
+    ]);
+    const connection = seen.find((one) => one.inputs["create"] === "hermes-apply activate")?.inputs["connection"];
+    expect(JSON.stringify(connection)).toContain("ssh-ed25519 ");
+  });
+});
+
+/** Drops what the SDK marked as secret. */
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  const marker = value as Record<string, unknown>;
+  if (marker[pulumi.runtime.specialSigKey] === pulumi.runtime.specialSecretSig) return "[secret]";
+  return Object.fromEntries(Object.entries(marker).map(([key, each]) => [key, withoutSecrets(each)]));
+}
