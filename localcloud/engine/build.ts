@@ -1,0 +1,175 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { startTimeOf } from "../processes";
+import { goToolchain } from "./go";
+
+/** A program built from public Go modules by the go.mod in its folder. */
+export interface Recipe {
+  /** Name of the binary. */
+  binary: string;
+  /** Folder beside this file. */
+  folder: string;
+  package: string;
+  flags: string[];
+  /** Other names under which the same binary works. */
+  aliases?: string[];
+}
+
+const STRIPPED = ["-ldflags", "-s -w"];
+/** The newest version that the module proxy serves whole. */
+const ENGINE_VERSION = "v3.259.0";
+
+export const RECIPES = {
+  languageNodejs: {
+    binary: "pulumi-language-nodejs",
+    folder: "language-nodejs",
+    package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+    flags: STRIPPED,
+  },
+  pulumi: {
+    binary: "pulumi",
+    folder: "pulumi",
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    flags: ["-ldflags", `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${ENGINE_VERSION}`],
+  },
+  tailscaled: {
+    binary: "tailscaled",
+    folder: "tailscale",
+    package: "tailscale.com/cmd/tailscaled",
+    // One binary for the daemon and the command line, told apart by the name it is called by.
+    flags: ["-tags", "ts_include_cli", ...STRIPPED],
+    aliases: ["tailscale"],
+  },
+  headscale: {
+    binary: "headscale",
+    folder: "headscale",
+    package: "github.com/juanfont/headscale/cmd/headscale",
+    flags: STRIPPED,
+  },
+} satisfies Record<string, Recipe>;
+
+/** Where the program of this recipe is kept: another go.mod, go.sum or set of flags is another folder. */
+export function builtPath(cache: string, recipe: Recipe): string {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(__dirname, recipe.folder, file)));
+  hash.update(JSON.stringify([recipe.package, recipe.flags]));
+  return join(cache, "bin", hash.digest("hex").slice(0, 16), recipe.binary);
+}
+
+/** Builds the program unless it is there, and links it as `<cache>/bin/NAME`. */
+export async function ensureBuilt(cache: string, recipe: Recipe, onProgress: (line: string) => void): Promise<string> {
+  const path = builtPath(cache, recipe);
+  if (!existsSync(path)) {
+    await withLock(`${join(path, "..")}.lock`, onProgress, async () => {
+      if (!existsSync(path)) await build(cache, recipe, path, onProgress);
+    });
+  }
+  const link = join(cache, "bin", recipe.binary);
+  replaceLink(path, link);
+  for (const alias of recipe.aliases ?? []) replaceLink(path, join(cache, "bin", alias));
+  return link;
+}
+
+function replaceLink(target: string, link: string): void {
+  const fresh = `${link}.${process.pid}`;
+  rmSync(fresh, { force: true });
+  symlinkSync(target, fresh);
+  renameSync(fresh, link);
+}
+
+async function build(cache: string, recipe: Recipe, path: string, onProgress: (line: string) => void): Promise<void> {
+  const go = await goToolchain(cache, onProgress);
+  mkdirSync(join(path, ".."), { recursive: true });
+  const unfinished = `${path}.${process.pid}`;
+  const started = Date.now();
+  const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
+  onProgress(`building ${recipe.binary} from its public Go modules`);
+  const ticker = setInterval(() => onProgress(`building ${recipe.binary}, ${elapsed()}`), 5000);
+  try {
+    await run(go, ["build", "-trimpath", ...recipe.flags, "-o", unfinished, recipe.package], {
+      cwd: join(__dirname, recipe.folder),
+      // CI images set GOFLAGS and workspaces of their own.
+      env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
+    });
+    renameSync(unfinished, path);
+    onProgress(`built ${recipe.binary} in ${elapsed()}`);
+  } finally {
+    clearInterval(ticker);
+    rmSync(unfinished, { force: true });
+  }
+}
+
+const LAST_LINES = 15;
+
+/** Runs a program to its end; the error holds its last lines. */
+export function run(
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+    const chunks: string[] = [];
+    const keep = (chunk: Buffer) => void chunks.push(chunk.toString());
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      const output = chunks.join("").trim();
+      if (code === 0) return resolve(output);
+      const last = output.split("\n").slice(-LAST_LINES).join("\n");
+      reject(new Error(`${program} ${args.slice(0, 2).join(" ")} ended with status ${code}:\n${last}`));
+    });
+  });
+}
+
+/** One builder at a time, also between clones that share the cache; the lock of a dead process does not count. */
+async function withLock(path: string, onProgress: (line: string) => void, work: () => Promise<void>): Promise<void> {
+  mkdirSync(join(path, ".."), { recursive: true });
+  let told = false;
+  while (!takeLock(path)) {
+    if (!told) onProgress(`waiting for another build (${path})`);
+    told = true;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function takeLock(path: string): boolean {
+  try {
+    const file = openSync(path, "wx");
+    writeFileSync(file, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }));
+    closeSync(file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (holderIsGone(path)) rmSync(path, { force: true });
+    return false;
+  }
+}
+
+function holderIsGone(path: string): boolean {
+  try {
+    const holder = JSON.parse(readFileSync(path, "utf8")) as { pid: number; startTime: string };
+    return startTimeOf(holder.pid) !== holder.startTime;
+  } catch {
+    // Just made and not yet written, or just removed.
+    return false;
+  }
+}
