@@ -28,6 +28,7 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
     reader.add(KEY, 'is missing, and hermes:access is "ssh"', "The addresses from which port 22 answers.", FIX);
   const parsed = entries.map((entry, i) => readCidr(reader, `${KEY}[${i}]`, entry));
   checkWidth(reader, entries, parsed);
+  reader.problems.sort((a, b) => (isEntry(a.key) && isEntry(b.key) ? place(a.key) - place(b.key) : 0));
   if (access !== "ssh") return { mode: "tailnet" };
   const texts = parsed.filter((cidr) => cidr !== undefined).map((cidr) => cidr.text);
   return { mode: "ssh", adminCidrs: [...new Set(texts)] };
@@ -49,4 +50,12 @@ function checkWidth(reader: Reader, entries: unknown[], parsed: (Cidr | undefine
     const together = others.length > 0 ? `together with ${others.join(", ")} it covers` : "it covers";
     reader.reject(`${KEY}[${index}]`, entries[index], `${together} ${share}`, ALLOWED, FIX);
   }
+}
+
+function isEntry(key: string): boolean {
+  return key.startsWith(`${KEY}[`);
+}
+
+function place(key: string): number {
+  return Number(key.slice(KEY.length + 1, -1));
 }

@@ -88,15 +88,27 @@ export function addresses(family: Family, ranges: readonly Range[]): bigint {
   return total;
 }
 
-/** Places in the list at which the union of all ranges so far is, for the first time in its family, too wide. */
-export function tooWideAt(ranges: readonly (Range | undefined)[]): { index: number; family: Family; share: string }[] {
-  const found: { index: number; family: Family; share: string }[] = [];
-  for (const family of ["ipv4", "ipv6"] as const) {
-    const upTo = (index: number) => ranges.slice(0, index + 1).filter((range) => range !== undefined);
-    const index = ranges.findIndex((_, i) => addresses(family, upTo(i)) > WIDEST[family]);
-    if (index >= 0) found.push({ index, family, share: share(family, upTo(ranges.length - 1)) });
-  }
-  return found.sort((a, b) => a.index - b.index);
+export interface TooWide {
+  /** Place in the list. */
+  index: number;
+  family: Family;
+  /** What the ranges of that family up to that place cover. */
+  share: string;
+}
+
+/** Ranges that are too wide alone, and in each family the first with which all up to it are too wide together. */
+export function tooWideAt(ranges: readonly (Range | undefined)[]): TooWide[] {
+  const over = { ipv4: false, ipv6: false };
+  return ranges.flatMap((range, index) => {
+    if (range === undefined) return [];
+    const { family } = range;
+    const upTo = ranges.slice(0, index + 1).filter((other) => other !== undefined);
+    const isFirst = !over[family] && addresses(family, upTo) > WIDEST[family];
+    over[family] ||= isFirst;
+    return isFirst || addresses(family, [range]) > WIDEST[family]
+      ? [{ index, family, share: share(family, upTo) }]
+      : [];
+  });
 }
 
 function share(family: Family, ranges: Range[]): string {

@@ -73,10 +73,19 @@ describe("ranges together", () => {
     expect(addresses("ipv4", ["10.0.0.0/24", "10.0.0.128/25", "10.0.1.0/24"].map(cidr))).toBe(512n);
   });
 
+  it("are blamed one by one where each is too wide alone, else at the first that is too much", () => {
+    const blamed = (...texts: string[]) => tooWideAt(texts.map(cidr)).map(({ index }) => index);
+    expect(blamed("0.0.0.0/0", "192.0.2.1/32", "::/0")).toEqual([0, 2]);
+    expect(blamed("10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8")).toEqual([1]);
+  });
+
   it("are found too wide however the internet is cut into pieces", () => {
     const halves = Array.from({ length: 256 }, (_, i) => `${i}.0.0.0/8`);
     expect(firstTooWide(...halves)).toBe(1);
-    expect(tooWideAt(["0.0.0.0/1", "128.0.0.0/1"].map(cidr))[0]?.share).toBe("the whole IPv4 internet");
+    expect(tooWideAt(["0.0.0.0/1", "128.0.0.0/1"].map(cidr)).map(({ share }) => share)).toEqual([
+      "half of all IPv4 addresses or more",
+      "the whole IPv4 internet",
+    ]);
   });
 
   const octets = fc.integer({ min: 0, max: 255 });

@@ -1,0 +1,143 @@
+import * as pulumi from "@pulumi/pulumi";
+import { loadCatalogue, readConfig, readSecrets, withPlainErrors, ConfigError } from "../../config";
+import { rawConfig } from "../../config/read";
+import { shippedCatalogue } from "../../planner";
+import { hermesStack, PROJECT, secrets } from "./config-fixture";
+
+/** What the engine hands over: text, with lists and maps as JSON. */
+const asEngine = (values: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [
+      `hermes:${key}`,
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]),
+  );
+
+/** A provider's refusal, as gRPC carries it. */
+const refusal = (details: string) => Object.assign(new Error(details), { details });
+
+const invoked: string[] = [];
+let answer: (token: string) => Record<string, unknown>;
+
+beforeEach(async () => {
+  invoked.length = 0;
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ name, inputs }) => ({ id: name, state: inputs as object }),
+      call: ({ token }) => {
+        invoked.push(token);
+        return answer(token);
+      },
+    },
+    "hermes",
+    "hermes",
+  );
+});
+
+describe("configuration from the engine", () => {
+  const env = process.env["PULUMI_CONFIG_SECRET_KEYS"];
+  afterEach(() => {
+    if (env === undefined) delete process.env["PULUMI_CONFIG_SECRET_KEYS"];
+    else process.env["PULUMI_CONFIG_SECRET_KEYS"] = env;
+  });
+  const set = (values: Record<string, unknown>, encrypted: string[] = ["hermes:secrets"]) => {
+    pulumi.runtime.setAllConfig(asEngine(values));
+    process.env["PULUMI_CONFIG_SECRET_KEYS"] = JSON.stringify(encrypted);
+  };
+
+  it("becomes the checked configuration, and secrets become secret outputs", async () => {
+    // The committed stack's workspace is another room's; any folder of the project will do here.
+    set({ ...hermesStack(), agents: { main: { workspace: "config" } }, secrets });
+    expect(readConfig(shippedCatalogue(), PROJECT)).toMatchObject({ stack: "hermes", swapGiB: 4, ipv6: true });
+    const read = readSecrets();
+    expect(Object.keys(read)).toEqual(Object.keys(secrets));
+    for (const value of Object.values(read)) expect(await pulumi.isSecret(value)).toBe(true);
+  });
+
+  it("is refused with one error that names everything", () => {
+    set({ ...hermesStack(), agents: { main: { workspace: "nowhere" } }, region: "x", secrets });
+    expect(() => readConfig(shippedCatalogue(), PROJECT)).toThrow(ConfigError);
+    expect(() => readConfig(shippedCatalogue(), PROJECT)).toThrow(/2 errors[^]*hermes:region[^]*nowhere/);
+  });
+
+  it("is refused when no secret is encrypted", () => {
+    set({ ...hermesStack(), agents: { main: { workspace: "config" } }, secrets }, []);
+    expect(() => readConfig(shippedCatalogue(), PROJECT)).toThrow(
+      /hermes:secrets.gatewayToken stands in plain text[^]*openssl rand -hex 32 \| pulumi config set --secret/,
+    );
+  });
+
+  it("is refused when something other than secrets is encrypted, or secrets is no map", () => {
+    expect(rawConfig({ "hermes:region": "nyc3" }, ["hermes:region"]).problems).toHaveLength(1);
+    expect(rawConfig({ "hermes:secrets": "hunter2", "other:secrets": "x" }, []).problems).toHaveLength(1);
+    expect(JSON.stringify(rawConfig({ "hermes:secrets": "hunter2" }, []))).not.toContain("hunter2");
+  });
+
+  it("reaches the user without a stack trace, and a bug with one", async () => {
+    const thrown = (error: Error) => withPlainErrors(() => Promise.reject(error)).catch((caught: unknown) => caught);
+    const problem = { key: "hermes:x", wrong: "is missing", allowed: "A.", fix: "B." };
+    expect(pulumi.RunError.isInstance(await thrown(new ConfigError("hermes", [problem])))).toBe(true);
+    expect(pulumi.RunError.isInstance(await thrown(new TypeError("bug")))).toBe(false);
+  });
+});
+
+describe("the catalogue", () => {
+  it("is the shipped one without a token, and nothing is asked", async () => {
+    expect(await loadCatalogue({})).toEqual(shippedCatalogue());
+    expect(invoked).toEqual([]);
+  });
+
+  it("is asked from DigitalOcean with a token", async () => {
+    answer = (token) =>
+      token.endsWith("getSizes")
+        ? {
+            sizes: [
+              {
+                slug: "s",
+                memory: 2048,
+                vcpus: 1,
+                disk: 50,
+                priceMonthly: 12,
+                priceHourly: 0.01786,
+                regions: ["nyc3"],
+                available: true,
+                transfer: 1,
+                gpuInfos: [],
+              },
+            ],
+          }
+        : { regions: [{ slug: "nyc3", name: "New York 3", available: true, features: ["storage"], sizes: ["s"] }] };
+    expect(await loadCatalogue({ DIGITALOCEAN_ACCESS_TOKEN: "t" })).toEqual({
+      source: "live",
+      asOf: "this run",
+      sizes: [
+        {
+          slug: "s",
+          memoryMiB: 2048,
+          vcpus: 1,
+          diskGiB: 50,
+          monthlyUsd: 12,
+          hourlyUsd: 0.01786,
+          regions: ["nyc3"],
+          available: true,
+        },
+      ],
+      regions: [{ slug: "nyc3", available: true, features: ["storage"] }],
+    });
+    expect(invoked.sort()).toEqual([
+      "digitalocean:index/getRegions:getRegions",
+      "digitalocean:index/getSizes:getSizes",
+    ]);
+  });
+
+  it("fails in words when the token is bad or the API is down", async () => {
+    answer = () => {
+      throw refusal("GET https://api.digitalocean.com/v2/sizes: 401 Unable to authenticate you");
+    };
+    await expect(loadCatalogue({ DIGITALOCEAN_TOKEN: "t" })).rejects.toThrow("DigitalOcean refused the token");
+    answer = () => {
+      throw refusal("dial tcp: i/o timeout");
+    };
+    await expect(loadCatalogue({ DIGITALOCEAN_TOKEN: "t" })).rejects.toThrow(/i\/o timeout[^]*Try again/);
+  });
+});

@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readWorkspace, type Workspace } from "../../config";
+import { FILES_MAX } from "../../config/workspace";
+import { parseStackFile, readStackFile } from "../../config/stackfile";
+import { PROJECT } from "./config-fixture";
+
+describe("a workspace on disk", () => {
+  let project: string;
+  beforeEach(() => {
+    project = mkdtempSync(join(tmpdir(), "hermes-config-"));
+    mkdirSync(join(project, "w/notes"), { recursive: true });
+    writeFileSync(join(project, "secret"), "outside");
+    writeFileSync(join(project, "w/SOUL.md"), "you are ä");
+  });
+  afterEach(() => rmSync(project, { recursive: true }));
+
+  const kinds = (workspace: Workspace) =>
+    workspace.kind === "folder"
+      ? Object.fromEntries(workspace.entries.map(({ path, kind }) => [path, kind]))
+      : workspace;
+
+  it("is listed whole, folders by their files, prompt files with their characters", () => {
+    writeFileSync(join(project, "w/notes/SOUL.md"), "no prompt file");
+    expect(readWorkspace(project, "./w/")).toEqual({
+      kind: "folder",
+      complete: true,
+      entries: [
+        { path: "SOUL.md", kind: "file", bytes: 10, characters: 9 },
+        { path: "notes/SOUL.md", kind: "file", bytes: 14 },
+      ],
+    });
+  });
+
+  it("tells links that stay from links that leave", () => {
+    symlinkSync("SOUL.md", join(project, "w/AGENTS.md"));
+    symlinkSync("../secret", join(project, "w/up"));
+    symlinkSync("/etc/hostname", join(project, "w/notes/far"));
+    symlinkSync("nowhere", join(project, "w/dangling"));
+    symlinkSync("notes", join(project, "w/folder"));
+    symlinkSync("loop", join(project, "w/loop"));
+    expect(kinds(readWorkspace(project, "w"))).toEqual({
+      "AGENTS.md": "link",
+      "SOUL.md": "file",
+      dangling: "leaving",
+      folder: "leaving",
+      loop: "leaving",
+      "notes/far": "leaving",
+      up: "leaving",
+    });
+  });
+
+  it("is known for missing, for a file, for outside", () => {
+    symlinkSync(tmpdir(), join(project, "away"));
+    expect(readWorkspace(project, "nothing").kind).toBe("missing");
+    expect(readWorkspace(project, "secret").kind).toBe("file");
+    expect(readWorkspace(project, "away").kind).toBe("outside");
+    expect(readWorkspace(project, "../..").kind).toBe("outside");
+  });
+
+  it("is read no further than a bundle can carry", () => {
+    for (let i = 0; i <= FILES_MAX; i++) writeFileSync(join(project, `w/notes/${i}`), "");
+    expect(readWorkspace(project, "w")).toMatchObject({ kind: "folder", complete: false });
+  });
+});
+
+describe("the stack's file", () => {
+  it("tells the order of its keys and which secrets are not encrypted", () => {
+    const text = [
+      "config:",
+      "  hermes:size: s",
+      "  digitalocean:token: t",
+      "  hermes:region: r",
+      "  hermes:secrets:",
+      "    gatewayToken:",
+      "      secure: v1:abc",
+      "    plain: visible",
+      "    list: [1]",
+    ].join("\n");
+    expect(parseStackFile(text)).toEqual({ order: ["size", "region", "secrets"], plainSecrets: ["plain", "list"] });
+  });
+
+  it("may have all secrets encrypted as one, or no configuration, or not be there", () => {
+    expect(parseStackFile("config:\n  hermes:secrets:\n    secure: v1:abc\n").plainSecrets).toEqual([]);
+    expect(parseStackFile("encryptionsalt: x\n")).toEqual({ order: [], plainSecrets: [] });
+    expect(readStackFile(PROJECT, "no-such-stack")).toEqual({ order: [], plainSecrets: [] });
+  });
+});
