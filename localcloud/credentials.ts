@@ -6,7 +6,6 @@ import type { Lab } from "./lab";
 /** Made-up secrets of one lab, in the shapes of the real ones, so that a search for them can find leaks. */
 export interface LabCredentials {
   digitaloceanToken: string;
-  tailscaleApiKey: string;
   openrouterKey: string;
   telegramToken: string;
   /** Encrypts the stack's secrets. */
@@ -28,7 +27,6 @@ function newCredentials(): LabCredentials {
   const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
   return {
     digitaloceanToken: `dop_v1_${hex(32)}`,
-    tailscaleApiKey: `tskey-api-k${hex(6)}CNTRL-${hex(16)}`,
     openrouterKey: `sk-or-v1-${hex(32)}`,
     telegramToken: `8${randomBytes(4).readUInt32BE().toString().padStart(10, "0").slice(0, 9)}:AA${hex(16)}x`,
     passphrase: hex(16),

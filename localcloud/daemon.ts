@@ -29,7 +29,7 @@ async function start(lab: Lab): Promise<Parts> {
     openrouterKey: credentials.openrouterKey,
     telegramToken: credentials.telegramToken,
   });
-  const tailnet = await startTailnet(lab, { apiKey: credentials.tailscaleApiKey });
+  const tailnet = await startTailnet(lab);
   const substrate = await ContainerSubstrate.open(lab, {
     caCertificate: readFileSync(services.caCertificatePath, "utf8"),
   });
@@ -57,7 +57,7 @@ async function answerControl(parts: Parts, path: string, body: unknown): Promise
     case "services":
       return await parts.services.handleControl(below, fields);
     case "tailscale":
-      return parts.tailnet.handleControl(below, body);
+      return parts.tailnet.handleControl(below, fields);
     default:
       throw new Error(`unknown path ${path}`);
   }

@@ -11,8 +11,8 @@ import type { Lab } from "./lab";
 import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
 import { ensurePackages } from "./packages";
 import { isRunning, recordedProcesses, startRecorded, stopRecorded } from "./processes";
-import { caCertificatePath, localSources, startUplink } from "./services";
-import { startOperator } from "./tailnet";
+import { localSources, startUplink } from "./services";
+import { operatorEnvironment as tailnetEnvironment, startOperator, tailnetCredentials } from "./tailnet";
 
 /** What a long step tells while it runs. */
 export interface Say {
@@ -44,7 +44,8 @@ export async function bringUp(lab: Lab, say: Say): Promise<Programs> {
   ensurePackages((text) => say.detail(text));
   const programs = await ensurePrograms(lab.cache, (text) => say.detail(text));
   say.begin("droplet image");
-  for (const image of Object.keys(IMAGES)) await ensureImage(lab.cache, image, { onProgress: (text) => say.detail(text) });
+  for (const image of Object.keys(IMAGES))
+    await ensureImage(lab.cache, image, { onProgress: (text) => say.detail(text) });
   say.begin("what the droplet downloads");
   await stackOverrides(lab);
   say.begin("embedded cloud");
@@ -96,17 +97,17 @@ export async function tearDown(lab: Lab): Promise<void> {
 /** Environment of `pulumi`, hermes and the provider plugins in the operator's place. Holds the lab's credentials. */
 export async function operatorEnvironment(lab: Lab, programs: Programs): Promise<NodeJS.ProcessEnv> {
   const credentials = labCredentials(lab);
+  const tailnet = await tailnetCredentials(lab);
   return {
     ...process.env,
-    ...(await engineEnvironment(lab, programs, { passphrase: credentials.passphrase })),
+    ...engineEnvironment(lab, programs, { passphrase: credentials.passphrase }),
+    ...tailnetEnvironment(lab),
     DIGITALOCEAN_TOKEN: credentials.digitaloceanToken,
     DIGITALOCEAN_API_URL: `http://${ADDRESSES.digitalocean.v4}`,
-    TAILSCALE_API_KEY: credentials.tailscaleApiKey,
+    TAILSCALE_API_KEY: tailnet.apiKey,
     TAILSCALE_BASE_URL: `http://${ADDRESSES.tailscaleApi.v4}`,
     OPENROUTER_API_KEY: credentials.openrouterKey,
     TELEGRAM_BOT_TOKEN: credentials.telegramToken,
-    SSL_CERT_FILE: caCertificatePath(lab),
-    NODE_EXTRA_CA_CERTS: caCertificatePath(lab),
   };
 }
 
@@ -123,13 +124,15 @@ export async function stackOverrides(lab: Lab): Promise<Record<string, unknown>>
 function committedNodeVersion(lab: Lab): string {
   const node = readCommitted(lab).config?.["hermes:node"] as { version?: unknown } | undefined;
   if (typeof node?.version === "string") return node.version;
-  throw new Error('the embedded cloud reads hermes:node.version from the committed stack file, as a text: version: "24.21.0"');
+  throw new Error(
+    'the embedded cloud reads hermes:node.version from the committed stack file, as a text: version: "24.21.0"',
+  );
 }
 
 /** A command line for the operator's place, with the stack file up to date. */
 export async function asOperator(lab: Lab, command: string[]): Promise<string[]> {
   writeStackFile(lab, await stackOverrides(lab));
-  return operatorCommand(lab, ADDRESSES.internet.v4, command);
+  return operatorCommand(lab, command);
 }
 
 /** What of this lab is on the machine; empty after `down`. For people and for tests. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Lab } from "./lab";
-import { namespacePath } from "./network";
+import { inOperator } from "./tailnet";
 import { mergeStackFile, parseStackFile, renderStackFile, type StackFile } from "./stack/merge";
 
 /** The one stack whose file the embedded cloud stands in for. */
@@ -11,7 +11,6 @@ export const STACK = "hermes";
 const committedPath = (lab: Lab): string => join(lab.project, `Pulumi.${STACK}.yaml`);
 const mergedPath = (lab: Lab): string => join(lab.dir, "stack", `Pulumi.${STACK}.yaml`);
 const basePath = (lab: Lab): string => join(lab.dir, "stack", "committed.yaml");
-const resolvConfPath = (lab: Lab): string => join(lab.dir, "stack", "resolv.conf");
 
 export const readCommitted = (lab: Lab): StackFile => parseStackFile(readFileSync(committedPath(lab), "utf8"));
 
@@ -31,22 +30,9 @@ export function writeStackFile(lab: Lab, overrides: Record<string, unknown>): vo
  * and with the lab's stack file in the place of the committed one, which only this command's mount namespace sees. So
  * `pulumi` needs no flags there, and nothing that it writes reaches the committed file.
  */
-export function operatorCommand(lab: Lab, nameServer: string, command: string[]): string[] {
-  writeFileSync(resolvConfPath(lab), `nameserver ${nameServer}\n`);
-  const mounts = [
-    [mergedPath(lab), committedPath(lab)],
-    [resolvConfPath(lab), "/etc/resolv.conf"],
-  ].flat();
-  const script = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
-  const enter = [
-    "nsenter",
-    `--net=${namespacePath(lab.ns.operator)}`,
-    "unshare",
-    "--mount",
-    "--propagation",
-    "private",
-  ];
-  return [...enter, "sh", "-c", script, "sh", ...mounts, ...command];
+export function operatorCommand(lab: Lab, command: string[]): string[] {
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+  return inOperator(lab, ["sh", "-c", script, "sh", mergedPath(lab), committedPath(lab), ...command]);
 }
 
 export interface ExecResult {
