@@ -25,7 +25,10 @@ const PROJECT = join(__dirname, "..");
 const currentLab = (): Lab => labOf(process.env["HERMES_PROJECT"] ?? PROJECT, process.env["HERMES_LAB"] ?? "lab");
 
 export function addLocalCommands(hermes: Command): void {
+  // So that the options of what `exec` and `shell` run are its own.
+  hermes.enablePositionalOptions();
   const local = hermes.command("local").description("the embedded cloud: everything real, no account");
+  local.enablePositionalOptions();
   local.command("up").description("bring it up, and the stack hermes in it").action(up);
   local.command("status").description("what runs").option("--json", "one JSON document on stdout").action(status);
   local
@@ -45,8 +48,6 @@ export function addLocalCommands(hermes: Command): void {
   local.command("logs").description("what the parts wrote").argument("[part]").action(logs);
   local.command("env").description("the operator's environment, for eval; holds the lab's credentials").action(env);
   local.command("down").description("destroy the stack and remove everything from this machine").action(down);
-  hermes.enablePositionalOptions();
-  local.enablePositionalOptions();
 }
 
 function checkedLab(): Lab {

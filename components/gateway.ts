@@ -37,7 +37,10 @@ export class Gateway extends pulumi.ComponentResource {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Gateway", name, {}, opts);
     const config = this.apply(`${name}-config`, "hermes-apply stage config", args.configBundle, args, after(opts));
-    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, after(opts));
+    // The configuration brings hermes-apply itself.
+    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, {
+      dependsOn: [config],
+    });
     const active = this.apply(`${name}-activate`, "hermes-apply activate", args.activation, args, {
       dependsOn: [config, secrets],
     });
