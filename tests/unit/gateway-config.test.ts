@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { HermesConfig } from "../../config/types";
+import type { BindingConfig, HermesConfig } from "../../config/types";
 import { renderOpenclawConfig } from "../../gateway/openclaw-config";
 import { gatewaySecretNames, providerName } from "../../gateway/secret-names";
 import { hermesConfig } from "../fixtures/gateway-config";
@@ -23,7 +23,11 @@ const anyConfig = fc.record({
   models: fc.record({ primary: anyModel, fallbacks: fc.array(anyModel, { maxLength: 3 }) }),
   agents: fc.dictionary(
     fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/),
-    fc.record({ workspace: fc.constant("workspace/main"), model: anyModel, bindings: fc.constant([]) }),
+    fc.record({
+      workspace: fc.constant("workspace/main"),
+      model: anyModel,
+      bindings: fc.constant<BindingConfig[]>([]),
+    }),
     { minKeys: 1, maxKeys: 3 },
   ),
 });

@@ -1,0 +1,58 @@
+// From changed files to what has to happen for them to count: the least that does.
+import {
+  AGENT,
+  GATEWAY,
+  OPENCLAW_CONFIG,
+  OPENCLAW_CURRENT,
+  OPENCLAW_ENVIRONMENT,
+  SECRETS,
+  UNITS,
+  WORKSPACES,
+} from "./places.ts";
+import type { Change } from "./plan.ts";
+
+export interface Effects {
+  daemonReload: boolean;
+  /** Units that are new or changed, and want to be started at boot. */
+  enable: string[];
+  journald: boolean;
+  nftables: boolean;
+  sshd: boolean;
+  agent: boolean;
+  gateway: "restart" | "reload" | "none";
+  /** The gateway takes replaced secrets when told. */
+  secretsReload: boolean;
+}
+
+/**
+ * @param inEnvironment - names of secrets that the gateway has as environment variables, so only a restart brings them
+ * @param configDiffers - openclaw.json says something else, not only in other words
+ */
+export function effectsOf(changes: Change[], inEnvironment: string[], configDiffers: boolean): Effects {
+  const paths = changes.map((change) => change.path).filter((path) => !path.startsWith(`${WORKSPACES}/`));
+  const any = (test: (path: string) => boolean) => paths.some(test);
+  const secrets = paths.filter((path) => path.startsWith(`${SECRETS}/`)).map((path) => path.slice(SECRETS.length + 1));
+  const units = changes.filter((change) => change.path.startsWith(`${UNITS}/`));
+  const restart =
+    any((path) => ofUnit(path, GATEWAY)) ||
+    any((path) => [OPENCLAW_CURRENT, OPENCLAW_ENVIRONMENT].includes(path) || path.endsWith("/gateway-start.sh")) ||
+    secrets.some((name) => name === "gatewayToken" || inEnvironment.includes(name));
+  return {
+    daemonReload: units.length > 0,
+    enable: units.filter(isInstallable).map((change) => change.path.slice(UNITS.length + 1)),
+    journald: any((path) => path.startsWith("/etc/systemd/journald.conf.d/")),
+    nftables: any((path) => path.startsWith("/etc/hermes/nftables") || ofUnit(path, "hermes-nftables.service")),
+    sshd: any((path) => path.startsWith("/etc/ssh/")),
+    agent: any(
+      (path) => ofUnit(path, AGENT) || path.startsWith("/etc/hermes-agent/") || path.endsWith("/agent-setup.sh"),
+    ),
+    gateway: restart ? "restart" : configDiffers && paths.includes(OPENCLAW_CONFIG) ? "reload" : "none",
+    secretsReload: !restart && secrets.length > 0,
+  };
+}
+
+const ofUnit = (path: string, unit: string): boolean =>
+  path === `${UNITS}/${unit}` || path.startsWith(`${UNITS}/${unit}.d/`);
+
+const isInstallable = ({ path, wanted }: Change): boolean =>
+  wanted.kind === "file" && !path.slice(UNITS.length + 1).includes("/") && wanted.content.includes("[Install]");

@@ -1,0 +1,83 @@
+// Everything that hermes-apply touches of the machine, so that tests can give it another one.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+export interface RunResult {
+  /** Exit code; 127 when the program could not be started, 124 when it took too long. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  timeoutMs?: number;
+  env?: Record<string, string>;
+}
+
+export interface Host {
+  /** Absolute path on the droplet → path to open. */
+  path(absolute: string): string;
+  run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
+  /** Body of a page, undefined when there is none. */
+  get(url: string, timeoutMs: number): Promise<string | undefined>;
+  /** Milliseconds. */
+  now(): number;
+  sleep(ms: number): Promise<void>;
+  ids(owner: string): { uid: number; gid: number };
+  /** For people. */
+  say(line: string): void;
+}
+
+/** The machine this runs on, or a tree of it below `root`. */
+export function realHost(root = ""): Host {
+  const path = (absolute: string) => root + absolute;
+  return {
+    path,
+    run,
+    get,
+    now: () => performance.now(),
+    sleep: async (ms) => void (await delay(ms)),
+    ids: (owner) => ids(owner, (name) => readFileSync(path(`/etc/${name}`), "utf8")),
+    say: (line) => void process.stderr.write(`${line}\n`),
+  };
+}
+
+function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", ...options.env },
+      cwd: "/",
+      timeout: options.timeoutMs ?? 60_000,
+      killSignal: "SIGKILL",
+    });
+    const out = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => (out[stream] += text));
+    }
+    child.on("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
+    child.on("close", (code, signal) => resolve({ code: code ?? (signal === "SIGKILL" ? 124 : 128), ...out }));
+  });
+}
+
+async function get(url: string, timeoutMs: number): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+    return await response.text();
+  } catch {
+    return undefined;
+  }
+}
+
+function ids(owner: string, read: (name: string) => string): { uid: number; gid: number } {
+  const [user = "", group = ""] = owner.split(":");
+  const find = (file: string, name: string) => {
+    const line = read(file)
+      .split("\n")
+      .find((each) => each.startsWith(`${name}:`));
+    if (line === undefined) throw new Error(`no ${file === "passwd" ? "user" : "group"} ${name} on this machine`);
+    return Number(line.split(":")[2]);
+  };
+  return { uid: find("passwd", user), gid: find("group", group) };
+}

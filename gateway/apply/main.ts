@@ -1,0 +1,70 @@
+// hermes-apply: the one way to change what runs on the droplet. Bundles arrive on standard input.
+//
+//   stage config | stage secrets   keep a bundle, change nothing
+//   activate                       make the staged bundles the ones that run
+//   status [--agent-turn]          how the gateway is
+//
+// Standard output: one JSON line. Standard error: for people, secrets taken out.
+// Exit status: 0 done or nothing to do; 1 refused, nothing changed; 2 failed and rolled back, the gateway is ready on
+// the old state; 3 failed, and the gateway is not ready.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { activate } from "./activate.ts";
+import { parseActivation } from "./bundle.ts";
+import type { Host } from "./host.ts";
+import { realHost } from "./host.ts";
+import { status } from "./status.ts";
+import { stage } from "./store.ts";
+
+const LOCK = "/run/hermes-apply.lock";
+const LOCK_BUSY = 75;
+
+async function main(host: Host, verbs: string[]): Promise<number> {
+  switch (verbs.join(" ")) {
+    case "stage config":
+    case "stage secrets": {
+      const kind = verbs[1] as "config" | "secrets";
+      print({ ok: true, changed: false, [`${kind}Hash`]: stage(host, kind, readFileSync(0, "utf8")) });
+      return 0;
+    }
+    case "activate": {
+      const { code, reply } = await activate(host, parseActivation(readFileSync(0, "utf8")));
+      print(reply);
+      return code;
+    }
+    case "status":
+    case "status --agent-turn": {
+      const found = await status(host, { agentTurn: verbs.includes("--agent-turn") });
+      print(found);
+      return found.ok ? 0 : 3;
+    }
+    default:
+      throw new Error("usage: hermes-apply stage config|stage secrets|activate|status [--agent-turn]");
+  }
+}
+
+const print = (reply: object): void => void process.stdout.write(`${JSON.stringify(reply)}\n`);
+
+/** The kernel's lock: gone with the process that holds it, however that ends. */
+function underLock(args: string[]): number {
+  const self = [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args];
+  const env = { ...process.env, HERMES_APPLY_LOCKED: "1" };
+  const flock = ["--wait", "60", "--conflict-exit-code", String(LOCK_BUSY), "--no-fork", LOCK, ...self];
+  const { status, error } = spawnSync("flock", flock, { stdio: "inherit", env });
+  if (error !== undefined) throw error;
+  if (status !== LOCK_BUSY) return status ?? 3;
+  throw new Error("another hermes-apply is at work, and was not done within 60 s");
+}
+
+async function run(verbs: string[]): Promise<number> {
+  try {
+    const locked = verbs[0] === "status" || process.env["HERMES_APPLY_LOCKED"] === "1";
+    return locked ? await main(realHost(), verbs) : underLock(verbs);
+  } catch (error) {
+    process.stderr.write(`hermes-apply: ${(error as Error).message}\n`);
+    print({ ok: false, error: (error as Error).message });
+    return 1;
+  }
+}
+
+process.exitCode = await run(process.argv.slice(2));

@@ -1,0 +1,22 @@
+// Where hermes-apply keeps its own things, and what it knows by name.
+export const STAGE = "/var/lib/hermes/stage";
+export const APPLIED = "/var/lib/hermes/applied";
+export const TRANSACTION = "/var/lib/hermes/transaction";
+export const VALIDATION = "/run/hermes-validate";
+
+export const OPENCLAW_CONFIG = "/etc/openclaw/openclaw.json";
+export const OPENCLAW_ENVIRONMENT = "/etc/openclaw/environment";
+export const SECRETS = "/etc/openclaw/secrets";
+export const STATE = "/var/lib/openclaw";
+export const WORKSPACES = `${STATE}/workspaces`;
+export const OPENCLAW_VERSIONS = "/opt/openclaw";
+export const OPENCLAW_CURRENT = `${OPENCLAW_VERSIONS}/current`;
+export const INSTALL_OPENCLAW = "/usr/local/lib/hermes/install-openclaw.sh";
+export const UNITS = "/etc/systemd/system";
+export const GATEWAY = "openclaw-gateway.service";
+export const AGENT = "hermes-agent.service";
+export const READY_URL = "http://127.0.0.1:18789/readyz";
+export const NODE = "/usr/local/bin/node";
+
+export const openclawProgram = (version: string): string =>
+  `${OPENCLAW_VERSIONS}/${version}/lib/node_modules/openclaw/dist/index.js`;

@@ -1,0 +1,110 @@
+// How the gateway is. Changes nothing.
+import { describe, isReady, lastLines, openclaw, unitState } from "./gateway.ts";
+import type { Host } from "./host.ts";
+import { OPENCLAW_CURRENT } from "./places.ts";
+import { drift } from "./plan.ts";
+import { scrubber } from "./scrub.ts";
+import type { Applied } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { readJournal } from "./transaction.ts";
+import { readEntry } from "./tree.ts";
+
+export interface AgentTurn {
+  ok: boolean;
+  text?: string;
+  model?: string;
+  error?: string;
+}
+
+export interface Status {
+  ok: boolean;
+  ready: boolean;
+  version: string;
+  configHash: string;
+  /** systemd's word. */
+  unit: string;
+  /** Managed files that are not as they were applied. */
+  drift: string[];
+  agentTurn?: AgentTurn;
+  error?: string;
+}
+
+const TURN_SECONDS = 150;
+
+export async function status(host: Host, options: { agentTurn: boolean }): Promise<Status> {
+  const applied = readApplied(host);
+  const scrub = scrubber(applied.secrets);
+  const current = readEntry(host, OPENCLAW_CURRENT);
+  const version = current.kind === "link" ? current.target : "";
+  const unit = await unitState(host);
+  const ready = unit.active === "active" && (await isReady(host, 1000));
+  const reply: Status = {
+    ok: ready,
+    ready,
+    version,
+    configHash: applied.configHash ?? "",
+    unit: unit.active,
+    drift: applied.config === undefined ? [] : drift(host, applied.config, applied.secrets),
+  };
+  if (!ready) {
+    const error = whyNot(host, applied, describe(unit));
+    host.say(error);
+    for (const line of await lastLines(host)) host.say(`  ${scrub(line)}`);
+    return { ...reply, error };
+  }
+  for (const path of reply.drift) host.say(`changed on the droplet: ${path}`);
+  if (!options.agentTurn) return reply;
+  const turn = await agentTurn(host, applied, version, scrub);
+  if (turn.error !== undefined) host.say(turn.error);
+  return { ...reply, ok: turn.ok, agentTurn: turn };
+}
+
+function whyNot(host: Host, applied: Applied, unit: string): string {
+  if (readJournal(host) !== undefined) return `an activation is under way, or was cut off: ${unit}`;
+  return applied.config === undefined ? "no configuration was activated yet" : unit;
+}
+
+/** One question to the first agent, answered through the models' chain. */
+async function agentTurn(
+  host: Host,
+  applied: Applied,
+  version: string,
+  scrub: (text: string) => string,
+): Promise<AgentTurn> {
+  const agent = firstAgent(applied);
+  if (agent === undefined) return { ok: false, error: "no agent is configured" };
+  const args = ["agent", "--agent", agent, "--message", "ping", "--json", "--timeout", String(TURN_SECONDS - 20)];
+  const { stdout, stderr } = await openclaw(host, args, { version, timeoutMs: TURN_SECONDS * 1000 });
+  return readTurn(stdout) ?? { ok: false, error: scrub(`agent ${agent} gave no answer: ${stderr.trim().slice(-500)}`) };
+}
+
+function firstAgent(applied: Applied): string | undefined {
+  const file = applied.config?.files["/etc/openclaw/openclaw.json"];
+  const config = JSON.parse(file?.text?.join("\n") ?? "{}") as {
+    agents?: { defaults?: { systemAgent?: { agentId?: string } } };
+  };
+  return config.agents?.defaults?.systemAgent?.agentId;
+}
+
+interface TurnOutput {
+  status?: string;
+  result?: { payloads?: { text?: string }[]; meta?: { agentMeta?: { provider?: string; model?: string } } };
+}
+
+/** @returns undefined when it is not what OpenClaw prints */
+export function readTurn(stdout: string): AgentTurn | undefined {
+  try {
+    const turn = JSON.parse(stdout.slice(stdout.indexOf("{"))) as TurnOutput;
+    const text = turn.result?.payloads?.[0]?.text;
+    const { provider, model } = turn.result?.meta?.agentMeta ?? {};
+    if (turn.status !== "ok" || !text)
+      return { ok: false, error: `the agent's turn ended with ${turn.status ?? "nothing"}` };
+    return {
+      ok: true,
+      text: text.slice(0, 500),
+      ...(model ? { model: provider ? `${provider}/${model}` : model } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+// What is staged, and what is applied: bundles verbatim, and the manifest of what was written.
+import type { ConfigBundle, SecretsBundle } from "./bundle.ts";
+import { parseConfig, parseSecrets, sha256 } from "./bundle.ts";
+import type { Host } from "./host.ts";
+import { APPLIED, STAGE } from "./places.ts";
+import { put, readEntry } from "./tree.ts";
+
+/** SHA-256 of everything that came from the repository, as it was written. */
+export interface Manifest {
+  files: Record<string, string>;
+  workspaces: Record<string, Record<string, string>>;
+}
+
+export interface Applied {
+  config?: ConfigBundle;
+  secrets?: SecretsBundle;
+  /** SHA-256 of the bundle's text. */
+  configHash?: string;
+  secretsHash?: string;
+  manifest: Manifest;
+}
+
+export const emptyManifest = (): Manifest => ({ files: {}, workspaces: {} });
+
+export function readText(host: Host, path: string): string | undefined {
+  const entry = readEntry(host, path);
+  return entry.kind === "file" ? entry.content.toString("utf8") : undefined;
+}
+
+export function writePrivate(host: Host, path: string, text: string): void {
+  put(host, path, { kind: "file", content: Buffer.from(text), mode: 0o600, ...host.ids("root:root") });
+}
+
+export function readApplied(host: Host): Applied {
+  const [config, secrets, manifest] = ["config", "secrets", "manifest"].map((name) =>
+    readText(host, `${APPLIED}/${name}.json`),
+  );
+  return {
+    ...(config === undefined ? {} : { config: parseConfig(config), configHash: sha256(config) }),
+    ...(secrets === undefined ? {} : { secrets: parseSecrets(secrets), secretsHash: sha256(secrets) }),
+    manifest: manifest === undefined ? emptyManifest() : (JSON.parse(manifest) as Manifest),
+  };
+}
+
+export const stagedText = (host: Host, kind: "config" | "secrets"): string | undefined =>
+  readText(host, `${STAGE}/${kind}.json`);
+
+/** Keeps a bundle for a later activation. Returns its hash. */
+export function stage(host: Host, kind: "config" | "secrets", text: string): string {
+  if (kind === "config") parseConfig(text);
+  else parseSecrets(text);
+  writePrivate(host, `${STAGE}/${kind}.json`, text);
+  return sha256(text);
+}

@@ -1,0 +1,138 @@
+// A change of many files that is either whole or undone, also when this program is killed in the middle of it.
+//
+// /var/lib/hermes/transaction/journal.json is written when every old file has been copied there, and before the first
+// is replaced. Its phase says what a later run has to do: "applying" - put everything back; "committing" - the gateway
+// was ready, only the books are to be closed. A transaction folder without a journal changed nothing.
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import type { Host } from "./host.ts";
+import { APPLIED, STATE, TRANSACTION } from "./places.ts";
+import type { Change } from "./plan.ts";
+import type { Effects } from "./effects.ts";
+import { readText, writePrivate } from "./store.ts";
+import type { Entry, Wanted } from "./tree.ts";
+import { put, readEntry } from "./tree.ts";
+
+export interface Journal {
+  phase: "applying" | "committing";
+  /** Old entries by path; files' contents stand in files/N. */
+  old: (OldMeta & { path: string })[];
+  effects: Effects;
+  /** The gateway ran before, so a rollback has something to come back to. */
+  wasRunning: boolean;
+  /** Names in the state folder that were copied to state/, undefined while they are not all there. */
+  state?: string[];
+}
+
+type OldMeta =
+  | { kind: "absent" }
+  | { kind: "link"; target: string }
+  | { kind: "file"; mode: number; uid: number; gid: number; copy: string };
+
+/** Never copied with the state: the agents' own, and what is made again. */
+const NOT_STATE = ["workspaces", "cache", "tmp", "plugin-skills", "logs"];
+
+const JOURNAL = `${TRANSACTION}/journal.json`;
+
+/** What goes to /var/lib/hermes/applied when it is done. */
+export interface Outcome {
+  config: string;
+  secrets: string;
+  manifest: string;
+}
+
+export function begin(
+  host: Host,
+  changes: Change[],
+  outcome: Outcome,
+  journal: Pick<Journal, "effects" | "wasRunning">,
+): Journal {
+  discard(host);
+  mkdirSync(host.path(TRANSACTION), { recursive: true, mode: 0o700 });
+  for (const name of ["config", "secrets", "manifest"] as const) {
+    writePrivate(host, `${TRANSACTION}/new/${name}.json`, outcome[name]);
+  }
+  const old = changes.map(({ path }, i) => ({
+    path,
+    ...keep(host, readEntry(host, path), `${TRANSACTION}/files/${i}`, path),
+  }));
+  const written: Journal = { phase: "applying", old, ...journal };
+  write(host, written);
+  return written;
+}
+
+function keep(host: Host, entry: Entry, copy: string, path: string): OldMeta {
+  if (entry.kind === "other") throw new Error(`${path} is there, and is no file`);
+  if (entry.kind !== "file") return entry;
+  const { mode, uid, gid, content } = entry;
+  put(host, copy, { kind: "file", content, mode: 0o600, ...host.ids("root:root") });
+  return { kind: "file", mode, uid, gid, copy };
+}
+
+export function swap(host: Host, changes: Change[]): void {
+  for (const { path, wanted } of changes) put(host, path, wanted);
+}
+
+/** Old files and the old state, back in their places. Safe to repeat. */
+export async function undo(host: Host, journal: Journal): Promise<void> {
+  for (const each of [...journal.old].reverse()) put(host, each.path, restored(host, each));
+  if (journal.state !== undefined) await restoreState(host, journal.state);
+}
+
+function restored(host: Host, old: OldMeta & { path: string }): Wanted {
+  if (old.kind !== "file") return old;
+  const entry = readEntry(host, old.copy);
+  if (entry.kind !== "file") throw new Error(`the backup of ${old.path} is gone`);
+  return { kind: "file", content: entry.content, mode: old.mode, uid: old.uid, gid: old.gid };
+}
+
+/** Copies OpenClaw's state. The gateway must be stopped: it is a database. */
+export async function saveState(host: Host, journal: Journal): Promise<void> {
+  const names = existsSync(host.path(STATE))
+    ? readdirSync(host.path(STATE)).filter((name) => !NOT_STATE.includes(name))
+    : [];
+  const target = host.path(`${TRANSACTION}/state`);
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  for (const name of names) await copy(host, host.path(`${STATE}/${name}`), `${target}/${name}`);
+  journal.state = names;
+  write(host, journal);
+}
+
+async function restoreState(host: Host, names: string[]): Promise<void> {
+  const now = readdirSync(host.path(STATE)).filter((name) => !NOT_STATE.includes(name));
+  for (const name of new Set([...now, ...names]))
+    rmSync(host.path(`${STATE}/${name}`), { recursive: true, force: true });
+  for (const name of names) await copy(host, host.path(`${TRANSACTION}/state/${name}`), host.path(`${STATE}/${name}`));
+}
+
+async function copy(host: Host, from: string, to: string): Promise<void> {
+  const { code, stderr } = await host.run("cp", ["-a", "--reflink=auto", "-T", from, to], { timeoutMs: 300_000 });
+  if (code !== 0) throw new Error(`the state could not be copied: ${stderr.trim()}`);
+}
+
+/** From here on the new files stay. */
+export function commit(host: Host, journal: Journal): void {
+  write(host, { ...journal, phase: "committing" });
+  finish(host);
+}
+
+export function finish(host: Host): void {
+  for (const name of ["config", "secrets", "manifest"]) {
+    const text = readText(host, `${TRANSACTION}/new/${name}.json`);
+    if (text !== undefined) writePrivate(host, `${APPLIED}/${name}.json`, text);
+  }
+  discard(host);
+}
+
+/** The journal goes first: without it the rest means nothing. */
+export function discard(host: Host): void {
+  put(host, JOURNAL, { kind: "absent" });
+  rmSync(host.path(TRANSACTION), { recursive: true, force: true });
+}
+
+export function readJournal(host: Host): Journal | undefined {
+  const text = readText(host, JOURNAL);
+  return text === undefined ? undefined : (JSON.parse(text) as Journal);
+}
+
+const write = (host: Host, journal: Journal): void => writePrivate(host, JOURNAL, JSON.stringify(journal));

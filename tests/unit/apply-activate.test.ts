@@ -1,0 +1,372 @@
+import { existsSync, lstatSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { activate } from "../../gateway/apply/activate.ts";
+import type { Files } from "../../gateway/apply/bundle.ts";
+import { sha256 } from "../../gateway/apply/bundle.ts";
+import { status } from "../../gateway/apply/status.ts";
+import { stage } from "../../gateway/apply/store.ts";
+import { Machine } from "../fixtures/apply-machine.ts";
+
+const TOKEN = "gateway-token-that-is-secret";
+const WORKSPACE = "/var/lib/openclaw/workspaces/main";
+const SOUL = `${WORKSPACE}/SOUL.md`;
+const CONFIG = "/etc/openclaw/openclaw.json";
+
+interface Content {
+  openclaw?: object;
+  unit?: string;
+  files?: Record<string, string>;
+  workspace?: Record<string, string>;
+  secrets?: Record<string, string>;
+  version?: string;
+}
+
+const file = (text: string, mode = "0644") => ({ mode, owner: "root:root", text: text.split("\n") });
+const filesOf = (texts: Record<string, string>, mode?: string): Files =>
+  Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, file(text, mode)]));
+
+function bundles(content: Content) {
+  const version = content.version ?? "1.0.0";
+  const unit = content.unit ?? "[Service]\n[Install]\n";
+  const openclaw = { agents: { defaults: { systemAgent: { agentId: "main" } } }, ...content.openclaw };
+  const config = {
+    hermes: 1,
+    kind: "config",
+    files: filesOf({
+      [CONFIG]: JSON.stringify(openclaw),
+      "/etc/systemd/system/openclaw-gateway.service": unit,
+      "/etc/openclaw/environment": "VARIABLE headerKey\n",
+      ...content.files,
+    }),
+    workspaces: { main: filesOf(content.workspace ?? { "SOUL.md": "soul one\n" }, "0600") },
+    openclaw: { version, before: "2026-01-01" },
+    node: { version: "24.0.0" },
+  };
+  const secrets = content.secrets ?? { gatewayToken: TOKEN, openrouterApiKey: "key-one" };
+  const paths = Object.fromEntries(
+    Object.entries(secrets).map(([name, value]) => [`/etc/openclaw/secrets/${name}`, value]),
+  );
+  return {
+    config: JSON.stringify(config),
+    secrets: JSON.stringify({ hermes: 1, kind: "secrets", files: filesOf(paths, "0400") }),
+    version,
+  };
+}
+
+let machine: Machine;
+beforeEach(() => void (machine = new Machine()));
+afterEach(() => machine.remove());
+
+function stageAll(content: Content) {
+  const { config, secrets, version } = bundles(content);
+  const host = machine.host();
+  stage(host, "config", config);
+  stage(host, "secrets", secrets);
+  return { hermes: 1, kind: "activate", config: sha256(config), secrets: sha256(secrets), openclaw: version } as const;
+}
+
+async function apply(content: Content = {}, left = Infinity) {
+  const wanted = stageAll(content);
+  machine.calls.length = 0;
+  return activate(machine.host(left), wanted);
+}
+
+/** Everything that matters of the machine, to compare. */
+const picture = () => ({
+  config: machine.read(CONFIG),
+  unit: machine.read("/etc/systemd/system/openclaw-gateway.service"),
+  soul: machine.read(SOUL),
+  extra: machine.read(`${WORKSPACE}/EXTRA.md`),
+  token: machine.read("/etc/openclaw/secrets/gatewayToken"),
+  version: machine.version(),
+  state: machine.read("/var/lib/openclaw/state/db"),
+  loaded: machine.gateway.loaded,
+  active: machine.gateway.active,
+  leftover: existsSync(join(machine.root, "/var/lib/hermes/transaction")),
+});
+
+describe("hermes-apply activate", () => {
+  it("brings up a gateway from nothing", async () => {
+    const { code, reply } = await apply();
+    expect(reply).toMatchObject({
+      ok: true,
+      changed: true,
+      restarted: true,
+      reloaded: false,
+      rolledBack: false,
+      ready: true,
+    });
+    expect(code).toBe(0);
+    expect(machine.calls).toEqual([
+      "config validate --json",
+      "systemctl daemon-reload",
+      "systemctl enable openclaw-gateway.service",
+      "systemctl reset-failed openclaw-gateway.service",
+      "systemctl --no-block restart openclaw-gateway.service",
+    ]);
+    expect(statSync(join(machine.root, "/etc/openclaw/secrets/gatewayToken")).mode & 0o777).toBe(0o400);
+    expect(machine.read("/etc/openclaw/secrets/gatewayToken")).toBe(TOKEN);
+  });
+
+  it("does nothing the second time", async () => {
+    await apply();
+    const { code, reply } = await apply();
+    expect(reply).toMatchObject({ ok: true, changed: false, restarted: false, reloaded: false, ready: true });
+    expect([code, machine.calls, machine.gateway.starts]).toEqual([0, [], 1]);
+  });
+
+  it("starts a gateway that was stopped by hand, and changes nothing else", async () => {
+    await apply();
+    machine.stop();
+    const { code, reply } = await apply();
+    expect([code, reply.changed, reply.restarted, reply.ready]).toEqual([0, false, true, true]);
+  });
+
+  it("touches no process for a new SOUL.md", async () => {
+    await apply();
+    const pid = machine.gateway.pid;
+    const { reply } = await apply({ workspace: { "SOUL.md": "soul two\n" } });
+    expect(reply).toMatchObject({ ok: true, changed: true, restarted: false, reloaded: false });
+    expect(machine.calls).toEqual([]);
+    expect([machine.read(SOUL), machine.gateway.pid]).toEqual(["soul two\n", pid]);
+  });
+
+  it("lets the running gateway take a new openclaw.json", async () => {
+    await apply();
+    const pid = machine.gateway.pid;
+    const { reply } = await apply({ openclaw: { logging: 1 } });
+    expect(reply).toMatchObject({ ok: true, reloaded: true, restarted: false });
+    expect(machine.gateway.pid).toBe(pid);
+    expect(machine.gateway.loaded).toContain("logging");
+  });
+
+  it("has a rotated secret reloaded", async () => {
+    await apply();
+    const { reply } = await apply({ secrets: { gatewayToken: TOKEN, openrouterApiKey: "key-two" } });
+    expect(reply).toMatchObject({ ok: true, reloaded: true, restarted: false });
+    expect(machine.calls).toEqual(["secrets reload"]);
+  });
+
+  it.each([
+    ["the gateway's own token", { secrets: { gatewayToken: "another-token", openrouterApiKey: "key-one" } }],
+    ["the unit", { unit: "[Service]\n# new\n[Install]\n" }],
+    ["a drop-in", { files: { "/etc/systemd/system/openclaw-gateway.service.d/memory.conf": "[Service]\n" } }],
+    ["OpenClaw's version", { version: "1.1.0" }],
+  ])("restarts once for %s", async (_, content) => {
+    await apply();
+    const { reply } = await apply(content);
+    expect(reply).toMatchObject({ ok: true, restarted: true });
+    expect(machine.gateway.starts).toBe(2);
+  });
+
+  it("restarts for a secret that the gateway has in its environment", async () => {
+    const secrets = { gatewayToken: TOKEN, openrouterApiKey: "key-one", headerKey: "one" };
+    await apply({ secrets });
+    const { reply } = await apply({ secrets: { ...secrets, headerKey: "two" } });
+    expect(reply.restarted).toBe(true);
+  });
+
+  it("removes a file that is gone from the bundle", async () => {
+    await apply({ files: { "/etc/systemd/system/extra.service": "[Service]\n" } });
+    await apply();
+    expect(machine.read("/etc/systemd/system/extra.service")).toBeUndefined();
+  });
+
+  it("repairs a managed file that was changed on the droplet", async () => {
+    await apply();
+    machine.write(CONFIG, "{}");
+    const { reply } = await apply();
+    expect([reply.ok, reply.changed]).toEqual([true, true]);
+    expect(machine.read(CONFIG)).toContain("systemAgent");
+  });
+});
+
+describe("hermes-apply activate refuses, and changes nothing", () => {
+  const refusal = async (content: Content, change = (wanted: ReturnType<typeof stageAll>): object => wanted) => {
+    await apply();
+    const before = picture();
+    const wanted = stageAll(content);
+    const { code, reply } = await activate(machine.host(), change(wanted) as ReturnType<typeof stageAll>);
+    expect([code, reply.ok, reply.changed, reply.ready]).toEqual([1, false, false, true]);
+    expect(picture()).toEqual(before);
+    return reply.error;
+  };
+
+  it("a configuration that OpenClaw does not take", async () => {
+    expect(await refusal({ openclaw: { invalid: 1 } })).toBe(
+      "OpenClaw 1.0.0 refuses the configuration: bindings.0: Unknown agent",
+    );
+  });
+
+  it("a version that cannot be installed", async () => {
+    expect(await refusal({ version: "9.0.0" })).toContain("registry does not answer");
+  });
+
+  it("bundles that are not the ones asked for", async () => {
+    const other = await refusal({ openclaw: { a: 1 } }, (wanted) => ({ ...wanted, config: "0".repeat(64) }));
+    expect(other).toContain("the staged config bundle is another one");
+  });
+
+  it("a bundle that writes elsewhere, without quoting it", () => {
+    const { config } = bundles({ files: { "/etc/../root/x": "" } });
+    expect(() => stage(machine.host(), "config", config)).toThrow('the bundle has a file at "/etc/../root/x"');
+    expect(() => stage(machine.host(), "secrets", `{"${TOKEN}`)).toThrow(/^standard input is not a JSON bundle$/);
+  });
+});
+
+describe("hermes-apply activate rolls back", () => {
+  it.each<[string, Content]>([
+    ["a gateway that does not start", { openclaw: { x: "no-start" }, unit: "[Service]\n#\n[Install]\n" }],
+    ["a configuration that the running gateway refuses", { openclaw: { x: "refused-live" } }],
+    ["a gateway that never becomes ready", { openclaw: { x: "never-ready" } }],
+    ["secrets that are not taken", { secrets: { gatewayToken: TOKEN, openrouterApiKey: "broken" } }],
+    ["a version that does not start", { version: "1.1.0", openclaw: { x: "no-start" } }],
+  ])("%s, with files, secrets, workspace, version and state", async (_, content) => {
+    await apply();
+    const before = picture();
+    const { code, reply } = await apply({ workspace: { "SOUL.md": "two", "EXTRA.md": "new" }, ...content });
+    expect(reply).toMatchObject({ ok: false, rolledBack: true, ready: true, version: "1.0.0" });
+    expect(code).toBe(2);
+    expect(picture()).toEqual(before);
+  });
+
+  it("and says that nothing is ready when nothing was before", async () => {
+    const { code, reply } = await apply({ openclaw: { x: "no-start" } });
+    expect([code, reply.ready, reply.rolledBack]).toEqual([3, false, true]);
+    expect(machine.read(CONFIG)).toBeUndefined();
+  });
+
+  it("and then takes a good bundle", async () => {
+    await apply({ openclaw: { x: "no-start" } });
+    expect((await apply()).code).toBe(0);
+  });
+
+  it("without showing a secret", async () => {
+    await apply();
+    const { reply } = await apply({ openclaw: { x: "no-start" }, unit: "[Service]\n#\n[Install]\n" });
+    expect(machine.said.join("\n")).toContain("cannot start with the token [secret gatewayToken]");
+    expect(JSON.stringify(reply) + machine.said.join("\n")).not.toContain(TOKEN);
+  });
+});
+
+describe("hermes-apply activate, killed anywhere", () => {
+  const next: Content = {
+    openclaw: { x: "next" },
+    unit: "[Service]\n# next\n[Install]\n",
+    workspace: { "SOUL.md": "soul next\n" },
+    version: "1.1.0",
+  };
+
+  it("is whole after the next run, at every single step", async () => {
+    await apply();
+    const wanted = stageAll(next);
+    const counting = machine.host();
+    await activate(counting, wanted);
+    const steps = counting.touched();
+    const whole = picture();
+    expect(steps).toBeGreaterThan(50);
+    for (let left = 0; left < steps; left++) {
+      machine.remove();
+      machine = new Machine();
+      await apply();
+      await apply(next, left).catch((error: Error) => expect(error.message).toBe("killed"));
+      const { code } = await activate(machine.host(), stageAll(next));
+      expect([left, code]).toEqual([left, 0]);
+      expect([left, picture()]).toEqual([left, whole]);
+    }
+  }, 120_000);
+
+  it("is as before when the next run brings the old bundle", async () => {
+    await apply();
+    const before = picture();
+    for (const left of [40, 60, 80, 100]) {
+      await apply({ ...next, version: "1.0.0" }, left).catch(() => undefined);
+      const { code } = await apply();
+      expect([left, code, picture()]).toEqual([left, 0, before]);
+    }
+  });
+});
+
+describe("workspace files", () => {
+  it("that the agents made are never touched", async () => {
+    await apply();
+    machine.write(`${WORKSPACE}/memory/today.md`, "note");
+    await apply({ workspace: { "SOUL.md": "two" } });
+    expect(machine.read(`${WORKSPACE}/memory/today.md`)).toBe("note");
+  });
+
+  it("that somebody edited are replaced, and kept beside", async () => {
+    await apply();
+    machine.write(SOUL, "edited here");
+    await apply({ workspace: { "SOUL.md": "two" } });
+    const kept = readdirSync(join(machine.root, WORKSPACE)).filter((name) => name.startsWith("SOUL.md.kept-"));
+    expect([machine.read(SOUL), machine.read(`${WORKSPACE}/${kept[0]}`)]).toEqual(["two", "edited here"]);
+  });
+
+  it("that are gone from the repository go, unless they were edited", async () => {
+    await apply({ workspace: { "SOUL.md": "s", "A.md": "a", "B.md": "b" } });
+    machine.write(`${WORKSPACE}/B.md`, "mine now");
+    await apply({ workspace: { "SOUL.md": "s" } });
+    expect([machine.read(`${WORKSPACE}/A.md`), machine.read(`${WORKSPACE}/B.md`)]).toEqual([undefined, "mine now"]);
+  });
+
+  it("are not written through a link that an agent made", async () => {
+    await apply();
+    machine.write("/outside/x", "untouched");
+    symlinkSync(join(machine.root, "outside"), join(machine.root, WORKSPACE, "skills"));
+    const { code, reply } = await apply({ workspace: { "SOUL.md": "s", "skills/x": "written" } });
+    expect([code, reply.error]).toEqual([1, expect.stringContaining("behind something that is no folder")]);
+    expect(machine.read("/outside/x")).toBe("untouched");
+  });
+
+  it("replace a link, and never copy what it leads to", async () => {
+    await apply();
+    rmSync(join(machine.root, SOUL));
+    symlinkSync(join(machine.root, "/etc/openclaw/secrets/gatewayToken"), join(machine.root, SOUL));
+    await apply({ workspace: { "SOUL.md": "two" } });
+    expect(lstatSync(join(machine.root, SOUL)).isFile()).toBe(true);
+    expect(readdirSync(join(machine.root, WORKSPACE))).toEqual(["SOUL.md"]);
+    expect(machine.read("/etc/openclaw/secrets/gatewayToken")).toBe(TOKEN);
+  });
+});
+
+describe("hermes-apply status", () => {
+  it("says that all is well, and asks the first agent when told to", async () => {
+    const wanted = stageAll({});
+    await activate(machine.host(), wanted);
+    machine.calls.length = 0;
+    expect(await status(machine.host(), { agentTurn: false })).toEqual({
+      ok: true,
+      ready: true,
+      version: "1.0.0",
+      configHash: wanted.config,
+      unit: "active",
+      drift: [],
+    });
+    expect(machine.calls).toEqual([]);
+    const turn = await status(machine.host(), { agentTurn: true });
+    expect(turn.agentTurn).toEqual({ ok: true, text: "pong", model: "openrouter/v/m" });
+    expect(machine.calls[0]).toContain("agent --agent main --message ping");
+  });
+
+  it("tells a gateway that was stopped by hand from one that failed", async () => {
+    await apply();
+    machine.stop();
+    expect((await status(machine.host(), { agentTurn: true })).error).toContain("is stopped (by hand");
+    machine.gateway.active = "failed";
+    expect((await status(machine.host(), { agentTurn: false })).error).toContain("is failed");
+  });
+
+  it("lists what was changed on the droplet, and shows no secret", async () => {
+    await apply();
+    machine.write("/etc/openclaw/secrets/gatewayToken", "other");
+    machine.write(SOUL, "other");
+    const found = await status(machine.host(), { agentTurn: false });
+    expect(found.drift).toEqual(["/etc/openclaw/secrets/gatewayToken", SOUL]);
+  });
+
+  it("says that nothing was activated on a new droplet", async () => {
+    const found = await status(machine.host(), { agentTurn: false });
+    expect(found).toMatchObject({ ok: false, ready: false, error: "no configuration was activated yet" });
+  });
+});
