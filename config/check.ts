@@ -168,7 +168,7 @@ function checkPlainValue(reader: Reader, key: string, value: unknown): void {
 }
 
 /** Problems sorted by their top-level key: the file's order, then the schema's; the order of finding within a key. */
-function inOrder(problems: readonly Problem[], order: readonly string[]): Problem[] {
+export function inOrder(problems: readonly Problem[], order: readonly string[]): Problem[] {
   const rank = new Map<string, number>();
   for (const name of [...order, ...KEY_NAMES]) if (!rank.has(name)) rank.set(name, rank.size);
   const of = ({ key }: Problem) => {

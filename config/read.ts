@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Catalogue } from "../planner/catalogue";
-import { checkConfig } from "./check";
+import { checkConfig, inOrder } from "./check";
 import { KEYS, type KeyType } from "./keys";
 import { ConfigError, type Problem } from "./problem";
 import { readStackFile } from "./stackfile";
@@ -31,7 +31,7 @@ export function readConfig(catalogue: Catalogue, project: string = process.cwd()
       return workspace;
     },
   });
-  const all = [...problems, ...result.problems];
+  const all = inOrder([...problems, ...result.problems], file.order);
   if (all.length > 0) throw new ConfigError(stack, all);
   return result.config;
 }

@@ -33,7 +33,6 @@ export function checkSecrets(reader: Reader, values: Record<string, unknown>, ne
 
 function checkSecret(reader: Reader, name: string, value: unknown, needs: SecretNeeds): void {
   const key = keyOf(name);
-  if (!checkName(reader, name, needs)) return;
   if (needs.plain.includes(name))
     reader.add(
       key,
@@ -41,6 +40,7 @@ function checkSecret(reader: Reader, name: string, value: unknown, needs: Secret
       "Secrets are encrypted in the stack's file.",
       `${how(name)}; and make a new one if the file was ever shared.`,
     );
+  if (!checkName(reader, name, needs)) return;
   if (isAbsent(value) || value === "") {
     if (!(name in needs.needed)) reader.add(key, "is empty", "A value, or no such key.", `${how(name)}, or remove it.`);
     return;

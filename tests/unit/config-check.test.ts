@@ -652,6 +652,12 @@ describe("values that are wrong", () => {
       { secrets: { ...secrets, deployKey: "ssh-ed25519 AAAA" } },
     ],
     [
+      "a plain secret that nothing uses",
+      {},
+      ["hermes:secrets.trackerToken: stands in plain text", "hermes:secrets.trackerToken: is used by nothing"],
+      { secrets: { ...secrets, trackerToken: "v" }, plainSecrets: ["trackerToken"] },
+    ],
+    [
       "a misspelt secret",
       {},
       ["hermes:secrets.telegramBotTokn: is used by nothing"],
