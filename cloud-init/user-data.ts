@@ -119,7 +119,7 @@ function cloudConfigBase(input: BootstrapInput): Record<string, unknown> {
     ...(input.swapGiB > 0 ? { swap } : {}),
     bootcmd: [CLOSE_UNTIL_BOOTSTRAP],
     runcmd: [
-      ["tar", "-xf", ARCHIVE, "-C", "/"],
+      ["tar", "-xmf", ARCHIVE, "-C", "/"],
       ["systemctl", "daemon-reload"],
       ["systemctl", "enable", "--now", "--no-block", "hermes-bootstrap.service"],
     ],

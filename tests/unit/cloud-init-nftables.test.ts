@@ -1,0 +1,64 @@
+import { spawnSync } from "node:child_process";
+import { renderNftables } from "../../cloud-init";
+
+const tailnet = renderNftables({ access: { mode: "tailnet" } });
+const ssh = renderNftables({
+  access: { mode: "ssh", adminCidrs: ["198.51.100.7/32", "2001:db8:5::/48"] },
+  mcpPrivateTargets: [
+    { address: "10.114.0.3", port: 5432 },
+    { address: "fd7a:115c:a1e0::12", port: 443 },
+  ],
+});
+
+/** nft needs a network namespace of its own to look at rules, and the right to make one. */
+const canCheck = spawnSync("unshare", ["--net", "nft", "list", "ruleset"]).status === 0;
+
+describe("nftables rules", () => {
+  it("read like this in tailnet mode", () => {
+    expect(tailnet).toMatchSnapshot();
+  });
+
+  it("open SSH to the operator's ranges and MCP targets to the gateway's user, and nothing else, in ssh mode", () => {
+    const added = ssh.split("\n").filter((line) => !tailnet.includes(line));
+    expect(added.map((line) => line.trim())).toEqual([
+      "ip saddr 198.51.100.7/32 tcp dport 22 accept",
+      "ip6 saddr 2001:db8:5::/48 tcp dport 22 accept",
+      "meta skuid 2101 ip daddr 10.114.0.3 tcp dport 5432 accept",
+      "meta skuid 2101 ip6 daddr fd7a:115c:a1e0::12 tcp dport 443 accept",
+    ]);
+  });
+
+  it("never open the gateway's or Ollama's port", () => {
+    for (const rules of [tailnet, ssh]) expect(rules).not.toMatch(/18789|11434/);
+  });
+
+  it("touch no table but their own", () => {
+    for (const rules of [tailnet, ssh]) {
+      expect(rules.match(/^\s*(?:delete )?table .*$/gm)).toEqual([
+        "table inet hermes",
+        "delete table inet hermes",
+        "table inet hermes {",
+      ]);
+      expect(rules.replace(/#.*/g, "")).not.toMatch(/flush/);
+    }
+  });
+
+  it.each(["0.0.0.0/0; accept", "198.51.100.7 tcp dport 18789", "example.net", "", "1.2.3.4/32\naccept"])(
+    "refuse %j where an address belongs",
+    (cidr) => {
+      expect(() => renderNftables({ access: { mode: "ssh", adminCidrs: [cidr] } })).toThrow(/not an address/);
+    },
+  );
+
+  it.each([0, 65536, 1.5, Number.NaN])("refuse %p as a port", (port) => {
+    const mcpPrivateTargets = [{ address: "10.0.0.1", port }];
+    expect(() => renderNftables({ access: { mode: "tailnet" }, mcpPrivateTargets })).toThrow(/not a TCP port/);
+  });
+
+  (canCheck ? it : it.skip)("are taken by nft, twice in a row", () => {
+    for (const rules of [tailnet, ssh]) {
+      const twice = 'rules=$(cat); for _ in 1 2; do printf "%s\\n" "$rules" | nft -f - || exit 1; done';
+      expect(spawnSync("unshare", ["--net", "sh", "-c", twice], { input: rules }).stderr.toString()).toBe("");
+    }
+  });
+});
