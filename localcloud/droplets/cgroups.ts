@@ -8,6 +8,8 @@ export interface CgroupMounts {
   memoryV1?: string;
   cpuV1?: string;
   v2?: string;
+  /** systemd-nspawn makes groups here on its own; nothing is ever in them. */
+  systemdV1?: string;
 }
 
 export interface CgroupLimits {
@@ -24,6 +26,7 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
     const [type, , options = ""] = right.split(" ");
     if (type === "cgroup2") mounts.v2 = point;
     if (type !== "cgroup") continue;
+    if (options.split(",").includes("name=systemd")) mounts.systemdV1 = point;
     if (options.split(",").includes("memory")) mounts.memoryV1 = point;
     if (options.split(",").includes("cpu")) mounts.cpuV1 = point;
   }
@@ -39,8 +42,8 @@ function hierarchies(mounts: CgroupMounts): string[] {
 }
 
 /**
- * Makes the droplet's groups and sets its limits. The memory limit is the size's whole memory; swap is not limited
- * (what is on is the droplet's own). Without a v1 memory controller the limits go to cgroup v2; that branch has never
+ * Makes the droplet's groups and sets its limits. The memory limit is the size's whole memory; there is no swap until
+ * limitSwap allows some. Without a v1 memory controller the limits go to cgroup v2; that branch has never
  * been run, the machines at hand have v1.
  *
  * @returns directories whose cgroup.procs the droplet's starter must write itself to.
@@ -66,6 +69,21 @@ export function createDropletCgroups(lab: Lab, dropletId: number, limits: Cgroup
     writeFileSync(join(group(mounts.v2), "cpu.max"), `${quotaUs} ${periodUs}`);
   }
   return groups;
+}
+
+/**
+ * Lets the droplet use as much swap as it has itself. The kernel swaps to any file that is on, also to another
+ * droplet's, so the amount is all that can be kept apart.
+ */
+export function limitSwap(lab: Lab, dropletId: number, memoryMiB: number, swapKiB: number): void {
+  const mounts = machineMounts();
+  const group = join(mounts.memoryV1 ?? mounts.v2 ?? "", labGroup(lab), String(dropletId));
+  const [file, bytes] =
+    mounts.memoryV1 === undefined
+      ? ["memory.swap.max", swapKiB * 1024]
+      : ["memory.memsw.limit_in_bytes", memoryMiB * 1024 * 1024 + swapKiB * 1024];
+  // Absent where the kernel does not count swap.
+  if (existsSync(join(group, file))) writeFileSync(join(group, file), String(bytes));
 }
 
 /** What the droplet uses now, in bytes: anonymous memory and page cache, as the memory controller counts. */
@@ -106,7 +124,8 @@ function removeGroup(directory: string): boolean {
 
 function groupsOf(lab: Lab, dropletId?: number): string[] {
   const parts = dropletId === undefined ? [labGroup(lab)] : [labGroup(lab), String(dropletId)];
-  return hierarchies(machineMounts())
+  const mounts = machineMounts();
+  return [...hierarchies(mounts), ...(mounts.systemdV1 === undefined ? [] : [mounts.systemdV1])]
     .map((point) => join(point, ...parts))
     .filter(existsSync);
 }

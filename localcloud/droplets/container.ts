@@ -16,6 +16,8 @@ export function dropletPaths(lab: Lab, id: number) {
     root: join(directory, "root"),
     /** Bound over the droplet's /proc/meminfo. */
     meminfo: join(directory, "meminfo"),
+    /** Bound over the droplet's /proc/swaps. */
+    swaps: join(directory, "swaps"),
     /** Bound over the droplet's /dev/disk. */
     disk: join(directory, "disk"),
     arguments: join(directory, "arguments"),
@@ -50,8 +52,6 @@ export function dropletIds(lab: Lab): number[] {
     : [];
 }
 
-const MEMINFO_INSIDE = "/run/host/meminfo";
-
 /** Arguments of systemd-nspawn for one start. */
 export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { source: string; target: string }[]) {
   const { spec } = record;
@@ -75,8 +75,10 @@ export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { sour
     `--network-veth-extra=${linkName(spec.id)}:eth0`,
     "--bind=/dev/net/tun",
     // Mounts below /proc are made when the machine's own files are out of sight.
-    `--bind-ro=${paths.meminfo}:${MEMINFO_INSIDE}`,
-    `--bind-ro=${MEMINFO_INSIDE}:/proc/meminfo`,
+    ...["meminfo", "swaps"].flatMap((name) => [
+      `--bind-ro=${join(paths.directory, name)}:/run/host/${name}`,
+      `--bind-ro=/run/host/${name}:/proc/${name}`,
+    ]),
     `--bind-ro=${paths.disk}:/dev/disk`,
     ...devices.map(({ source, target }) => `--bind=${source}:${target}`),
     "systemd.unified_cgroup_hierarchy=1",

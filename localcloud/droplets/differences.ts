@@ -62,6 +62,15 @@ export const DIFFERENCES: Difference[] = [
     },
   },
   {
+    what: "swap from /etc/fstab is switched on by hermes-lab-swap.service",
+    why: "systemd in a container ignores swap units and fstab's swap lines",
+    apply: (root) => {
+      write(root, `etc/systemd/system/${SWAP_UNIT}`, SWAP_SERVICE);
+      mkdirSync(join(root, "etc/systemd/system/sysinit.target.wants"), { recursive: true });
+      symlinkSync(`../${SWAP_UNIT}`, join(root, "etc/systemd/system/sysinit.target.wants", SWAP_UNIT));
+    },
+  },
+  {
     what: "apt uses the mirror of this machine's own apt, and cloud-init leaves its sources alone",
     why: "that is the mirror whose name the lab answers for",
   },
@@ -70,8 +79,8 @@ export const DIFFERENCES: Difference[] = [
     why: "a container has no kernel of its own. sysctl settings in user data have no effect here",
   },
   {
-    what: "/proc/meminfo is written by the lab every second: the size less 5 %, what the memory controller counts, the droplet's swap",
-    why: "the kernel shows the machine's. sysinfo(2) still does, and /proc/swaps shows the swap of all droplets",
+    what: "/proc/meminfo and /proc/swaps are written by the lab every second: the size less 5 %, what the memory controller counts, the droplet's own swap",
+    why: "the kernel shows the machine's memory (sysinfo(2) still does), and all droplets' swap",
   },
   {
     what: "memory and CPU time are limited for the droplet as a whole; limits of units inside have no effect",
@@ -99,6 +108,19 @@ export const DIFFERENCES: Difference[] = [
 export async function applyDifferences(root: string, context: BirthContext): Promise<void> {
   for (const difference of DIFFERENCES) await difference.apply?.(root, context);
 }
+
+const SWAP_UNIT = "hermes-lab-swap.service";
+
+const SWAP_SERVICE = `[Unit]
+Description=Swap from fstab, which systemd in a container leaves off
+DefaultDependencies=no
+After=local-fs.target
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/sbin/swapon --all --ifexists
+`;
 
 /** As DigitalOcean's images have it where they differ from Debian's: root logs in with the account's keys. */
 const CLOUD_CONFIG = `datasource_list: [NoCloud]

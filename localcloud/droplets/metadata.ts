@@ -33,26 +33,29 @@ export function answerMetadata(path: string, spec: DropletSpec): string | undefi
   if (path === "/metadata/v1.json") return JSON.stringify(document);
   if (!/^\/metadata\/v1(\/|$)/.test(path)) return undefined;
   const parts = path.slice("/metadata/v1".length).split("/").filter(Boolean);
-  return listing(parts.reduce(step, { ...renamed(document) } as unknown));
+  return listing(parts.reduce(step, renamed(document) as unknown));
 }
 
-/** The paths are spelled with dashes, and the id is called that. */
+/** Where the document says droplet_id, the paths say id. */
 function renamed(document: Record<string, unknown>): Record<string, unknown> {
-  const { droplet_id, user_data, public_keys, ...rest } = document;
-  return { id: droplet_id, "user-data": user_data, "public-keys": public_keys, ...rest };
+  const { droplet_id, ...rest } = document;
+  return { id: droplet_id, ...rest };
 }
 
 function step(node: unknown, part: string): unknown {
   if (node === undefined || node === null || typeof node !== "object") return undefined;
-  return Object.entries(node).find(([name]) => name.replaceAll("_", "-") === part || name === part)?.[1];
+  return Object.entries(node).find(([name]) => pathName(name) === part)?.[1];
 }
+
+/** The document's ip_address is a path's "address". */
+const pathName = (name: string): string => (name === "ip_address" ? "address" : name.replaceAll("_", "-"));
 
 function listing(node: unknown): string | undefined {
   if (node === undefined) return undefined;
   if (typeof node !== "object" || node === null) return String(node);
   if (Array.isArray(node) && node.every((item) => typeof item !== "object")) return node.join("\n");
   return Object.entries(node)
-    .map(([name, value]) => `${name}${typeof value === "object" ? "/" : ""}`)
+    .map(([name, value]) => `${pathName(name)}${typeof value === "object" ? "/" : ""}`)
     .join("\n");
 }
 

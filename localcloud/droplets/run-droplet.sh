@@ -35,6 +35,8 @@ release_swap() {
       swapoff "$directory/root$file" 2>/dev/null || true
     fi
   done < <(tail -n +2 /proc/swaps)
+  # Bound over the droplet's /proc/swaps: a new boot must not believe that its swap is on already.
+  head -n 1 /proc/swaps >"$directory/swaps"
 }
 
 # systemd-nspawn makes the link while it starts, so it can only be plugged in from beside it.

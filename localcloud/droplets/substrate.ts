@@ -1,11 +1,13 @@
 import { EventEmitter } from "node:events";
 import {
+  closeSync,
   existsSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
-  closeSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -16,7 +18,7 @@ import type { Lab } from "../lab";
 import { inNamespace, INTERFACES, run, tryRun, waitFor } from "../network";
 import { startRecorded } from "../processes";
 import type { DropletFirewall, DropletSpec, Substrate, VolumeSpec } from "../substrate";
-import { createDropletCgroups, memoryUsage, removeCgroups } from "./cgroups";
+import { createDropletCgroups, limitSwap, memoryUsage, removeCgroups } from "./cgroups";
 import {
   dropletCommand,
   dropletIds,
@@ -24,6 +26,7 @@ import {
   dropletProcess,
   leaderOf,
   linkName,
+  machineName,
   nspawnArguments,
   processName,
   readState,
@@ -31,7 +34,7 @@ import {
 } from "./container";
 import { applyDifferences } from "./differences";
 import { renderMeminfo } from "./meminfo";
-import { dropletSwaps, releaseSwap } from "./swap";
+import { dropletSwaps, releaseSwap, renderSwaps, type SwapFile } from "./swap";
 import * as volumes from "./volumes";
 
 export interface ContainerOptions {
@@ -217,8 +220,10 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     }
     volumes.writeDiskLinks(paths.disk, devices);
     writeFileSync(paths.cgroups, `${createDropletCgroups(this.lab, id, record.spec).join("\n")}\n`);
+    limitSwap(this.lab, id, record.spec.memoryMiB, 0);
     writeFileSync(paths.arguments, `${nspawnArguments(this.lab, record, devices).join("\n")}\n`);
-    writeFileSync(paths.meminfo, this.meminfo(record));
+    writeFileSync(paths.meminfo, this.meminfo(record, []));
+    writeFileSync(paths.swaps, renderSwaps([]));
     this.save(renumbered);
     await this.answerForNeighbour("replace", record.spec.ipv6);
     const runner = [join(__dirname, "run-droplet.sh"), paths.directory, linkName(id), INTERFACES.bridge];
@@ -321,7 +326,7 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
           () => this.emit("stopped", id, -1),
         );
       } else {
-        this.refreshMeminfo(id);
+        this.refreshFigures(id);
         if (state !== undefined && state.value > boot) {
           this.boots.set(id, state.value);
           this.emit("rebooted", id);
@@ -330,31 +335,49 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     }
   }
 
-  /** Written in place: the droplet sees this very file. */
-  private refreshMeminfo(id: number): void {
+  /** Written in place: the droplet sees these very files. */
+  private refreshFigures(id: number): void {
+    const paths = dropletPaths(this.lab, id);
     try {
-      const file = openSync(dropletPaths(this.lab, id).meminfo, "r+");
-      writeSync(file, this.meminfo(this.load(id)), 0);
-      closeSync(file);
+      const swaps = dropletSwaps(paths.root);
+      const record = this.load(id);
+      overwrite(paths.meminfo, this.meminfo(record, swaps));
+      overwrite(paths.swaps, renderSwaps(swaps));
+      limitSwap(this.lab, id, record.spec.memoryMiB, swapTotal(swaps));
     } catch {
       // It went off in between; the next round sees that.
     }
   }
 
-  private meminfo({ spec }: DropletRecord): string {
-    const swaps = dropletSwaps(dropletPaths(this.lab, spec.id).root);
-    const sum = (figure: "sizeBytes" | "usedBytes") => swaps.reduce((total, area) => total + area[figure], 0);
+  private meminfo({ spec }: DropletRecord, swaps: SwapFile[]): string {
     return renderMeminfo({
       sizeMiB: spec.memoryMiB,
       ...memoryUsage(this.lab, spec.id),
-      swapTotal: sum("sizeBytes"),
-      swapUsed: sum("usedBytes"),
+      swapTotal: swapTotal(swaps) * 1024,
+      swapUsed: swaps.reduce((total, swap) => total + swap.usedKiB, 0) * 1024,
     });
   }
 }
 
+/** In KiB. */
+const swapTotal = (swaps: SwapFile[]): number => swaps.reduce((total, swap) => total + swap.sizeKiB, 0);
+
+function overwrite(path: string, text: string): void {
+  const file = openSync(path, "r+");
+  try {
+    writeSync(file, text, 0);
+    ftruncateSync(file, Buffer.byteLength(text));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** systemd-nspawn's folder outside of the lab: it leaves its machine's there, empty. */
+const NSPAWN_PROPAGATE = "/run/systemd/nspawn/propagate";
+
 async function releaseDroplet(lab: Lab, id: number): Promise<void> {
   await removeCgroups(lab, id);
+  removeEmpty(join(NSPAWN_PROPAGATE, machineName(lab, id)));
   await releaseSwap(dropletPaths(lab, id).root);
 }
 
@@ -371,4 +394,12 @@ export async function releaseDroplets(lab: Lab): Promise<void> {
   }
   await removeCgroups(lab);
   for (const id of volumes.volumeIds(lab)) await volumes.closeVolume(lab, id);
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Not there, or someone else's are in it.
+  }
 }

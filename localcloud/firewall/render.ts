@@ -24,7 +24,8 @@ export function renderFirewall(policies: DropletFirewall[]): string {
     `delete table ${FIREWALL_TABLE}`,
     `table ${FIREWALL_TABLE} {`,
     ...covered.flatMap((policy) => [...chain(policy, "inbound"), ...chain(policy, "outbound")]),
-    ...block("chain from_droplets", jumps(covered, "outbound")),
+    // A link-local address leads nowhere but to the lab's own services, past the rules of its droplet.
+    ...block("chain from_droplets", ["ip6 saddr fe80::/10 drop", ...jumps(covered, "outbound")]),
     ...block("chain to_droplets", jumps(covered, "inbound")),
     ...block("chain forwarded", [
       "type filter hook forward priority filter; policy accept;",
@@ -66,11 +67,12 @@ function jumps(policies: DropletFirewall[], direction: Direction): string[] {
 }
 
 function ruleMatches(rule: FirewallRule, direction: Direction): string[] {
+  rule.addresses.forEach(check);
   const side = direction === "inbound" ? "saddr" : "daddr";
   return ([4, 6] as const).flatMap((family) => {
     const addresses = rule.addresses.filter((address) => familyOf(address) === family);
     if (addresses.length === 0) return [];
-    const peers = addresses.map((address) => `${family === 4 ? "ip" : "ip6"} ${side} ${checked(address)}`);
+    const peers = addresses.map((address) => `${family === 4 ? "ip" : "ip6"} ${side} ${address}`);
     return peers.map((peer) => `${peer} ${protocolMatch(rule, family)}`);
   });
 }
@@ -86,11 +88,10 @@ function protocolMatch(rule: FirewallRule, family: 4 | 6): string {
 const familyOf = (address: string): number => isIP(address.split("/")[0] ?? "");
 
 /** Nothing but an address goes into the script. */
-function checked(address: string): string {
+function check(address: string): void {
   if (familyOf(address) === 0 || !/^[0-9a-fA-F:.]+(\/\d{1,3})?$/.test(address)) {
     throw new Error(`"${address}" is no address or CIDR`);
   }
-  return address;
 }
 
 const block = (head: string, body: string[]): string[] => [`  ${head} {`, ...body.map((line) => `    ${line}`), "  }"];

@@ -71,7 +71,8 @@ export async function ensureImage(cache: string, slug: string, options: ImageOpt
   const finished = join(folder, recipeHash(recipe));
   if (!existsSync(finished)) {
     mkdirSync(folder, { recursive: true });
-    const draft = mkdtempSync(join(folder, "building-"));
+    await removeAbandonedDrafts(folder);
+    const draft = mkdtempSync(join(folder, `building-${process.pid}-`));
     try {
       await build(recipe, join(draft, "tree"), options.onProgress ?? (() => undefined));
       publish(draft, finished);
@@ -80,6 +81,15 @@ export async function ensureImage(cache: string, slug: string, options: ImageOpt
     }
   }
   return join(finished, "tree");
+}
+
+/** Drafts of builders that were killed. */
+async function removeAbandonedDrafts(folder: string): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    const pid = /^building-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await run(["rm", "--recursive", "--force", "--one-file-system", join(folder, name)]);
+  }
 }
 
 /** A second builder at the same time loses the race and takes the first one's tree. */

@@ -110,13 +110,17 @@ const BRIDGE_SYSCTLS = {
 };
 
 /**
- * A droplet asks whether its own IPv6 address is taken (from "::") before it uses it. The router, who answers for all
- * of them, must not answer that.
+ * What the router must not say on the bridge: that an IPv6 address is taken, to the droplet that is about to use it
+ * (which asks from "::"), for it would answer for all addresses; and that a neighbour could be reached directly.
  */
 const NEIGHBOUR_RULES = `table inet hermes_network {
   chain received {
     type filter hook input priority raw; policy accept;
     iifname "${INTERFACES.bridge}" ip6 saddr :: icmpv6 type nd-neighbor-solicit drop
+  }
+  chain sent {
+    type filter hook output priority raw; policy accept;
+    oifname "${INTERFACES.bridge}" icmpv6 type nd-redirect drop
   }
 }
 `;

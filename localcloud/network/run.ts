@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 
 export interface RunResult {
-  /** Exit status; 128 + signal number is not made up here: a killed program has code -1. */
+  /** Exit status; 128 + the signal's number for a program that was killed, as in a shell. */
   code: number;
   stdout: string;
   stderr: string;
@@ -36,9 +37,9 @@ export function tryRun(command: string[], options: RunOptions = {}): Promise<Run
     child.on("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "ENOENT" ? new Error(`${program} is not installed`) : error),
     );
-    child.on("close", (code) =>
+    child.on("close", (code, signal) =>
       resolve({
-        code: code ?? -1,
+        code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
         stdout: Buffer.concat(stdout).toString(),
         stderr: Buffer.concat(stderr).toString(),
       }),
