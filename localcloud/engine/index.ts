@@ -101,7 +101,7 @@ export interface EngineEnvironmentOptions {
  */
 export function engineEnvironment(
   lab: Pick<Lab, "dir">,
-  programs: Programs,
+  programs: Pick<Programs, "engine" | "bin" | "plugins">,
   options: EngineEnvironmentOptions,
 ): Record<string, string> {
   const home = join(lab.dir, "pulumi", "home");
@@ -132,7 +132,7 @@ function linkPlugins(plugins: string, link: string): void {
 }
 
 /** Lines that say which engine and whose plugins run; printed and recorded, never silent. */
-export function describeEngine({ engine }: Programs): string[] {
+export function describeEngine({ engine }: Pick<Programs, "engine">): string[] {
   const plugins = PLUGINS.map(({ name, version }) => `${name} ${version}`).join(", ");
   return [
     engine.source === "installed"

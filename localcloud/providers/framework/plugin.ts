@@ -30,8 +30,8 @@ export function servePlugin(plugin: Plugin, args: string[]): void {
     if (error !== null) throw error;
     process.stdout.write(`${port}\n`);
   });
-  // ^C reaches the whole process group; the engine says when to stop.
-  process.on("SIGINT", () => undefined);
+  // The engine ends its plugins by SIGINT, and waits 5 s for each that does not listen.
+  process.on("SIGINT", () => process.exit(0));
   endWithParent();
 }
 
