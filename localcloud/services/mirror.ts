@@ -4,9 +4,13 @@ import { mkdir, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { promisify } from "node:util";
+import { createGunzip, gunzip, gzip, type ZlibOptions } from "node:zlib";
 import type { Handler } from "./web";
 import type { Upstreams } from "./upstreams";
+
+const unpacked = promisify<Buffer, Buffer>(gunzip);
+const packed = promisify<string, ZlibOptions, Buffer>(gzip);
 
 /** How long a stored reply is served without asking again, in seconds. */
 export interface Freshness {
@@ -152,16 +156,16 @@ export class Mirror {
       const value = reply.headers[name];
       if (typeof value === "string") headers[name] = value;
     }
+    const rewritten = await this.#rewritten(reply, headers);
     const head: StoredHead = { url: url.href, status: reply.statusCode ?? 0, headers };
+    const line = `${JSON.stringify(head)}\n`;
     await mkdir(dirname(path), { recursive: true });
     const part = `${path}.${process.pid}-${this.#files++}.part`;
     try {
       const file = createWriteStream(part);
-      const line = `${JSON.stringify(head)}\n`;
       file.write(line);
-      const received = await this.#copy(reply, file, headers);
-      const expected = reply.headers["content-length"];
-      if (expected !== undefined && received !== Number(expected)) throw new Error("the source broke off");
+      if (rewritten === undefined) await copyWhole(reply, file);
+      else await pipeline([rewritten], file);
       await rename(part, path);
       return { path, head, bodyStart: Buffer.byteLength(line), fetchedAt: Date.now() };
     } finally {
@@ -169,31 +173,39 @@ export class Mirror {
     }
   }
 
-  /** Writes the body, with the registry's own address in package documents replaced by the one that droplets know. */
-  async #copy(reply: IncomingMessage, file: NodeJS.WritableStream, headers: Record<string, string>): Promise<number> {
-    let received = 0;
-    reply.on("data", (chunk: Buffer) => (received += chunk.length));
+  /**
+   * Package documents name their tarballs by the registry's own address; droplets know it by npm's default one.
+   * Undefined: nothing to replace, the body is still to be read.
+   */
+  async #rewritten(reply: IncomingMessage, headers: Record<string, string>): Promise<Buffer | undefined> {
     const { npm, npmDefault } = this.options.upstreams;
     const isJson = (headers["content-type"] ?? "").includes("json");
-    if (!isJson || npm.href === npmDefault.href) {
-      await pipeline(reply, file);
-      return received;
-    }
+    if (!isJson || npm.href === npmDefault.href) return undefined;
     const chunks: Buffer[] = [];
-    const plain = headers["content-encoding"] === "gzip" ? reply.pipe(createGunzip()) : reply;
-    for await (const chunk of plain) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString("utf8").replaceAll(npm.href, npmDefault.href);
-    const gzip = createGzip({ level: 1 });
+    for await (const chunk of reply) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    checkWhole(reply, body.length);
+    const plain = headers["content-encoding"] === "gzip" ? await unpacked(body) : body;
     headers["content-encoding"] = "gzip";
-    gzip.end(text);
-    await pipeline(gzip, file);
-    return received;
+    return packed(plain.toString("utf8").replaceAll(npm.href, npmDefault.href), { level: 1 });
   }
 
   #pathFor(url: URL, accept: string): string {
     const key = createHash("sha256").update(`${url.href}\n${accept}`).digest("hex");
     return join(this.options.dir, url.hostname, key.slice(0, 2), key);
   }
+}
+
+async function copyWhole(reply: IncomingMessage, file: NodeJS.WritableStream): Promise<void> {
+  let received = 0;
+  reply.on("data", (chunk: Buffer) => (received += chunk.length));
+  await pipeline(reply, file);
+  checkWhole(reply, received);
+}
+
+function checkWhole(reply: IncomingMessage, received: number): void {
+  const expected = reply.headers["content-length"];
+  if (expected !== undefined && received !== Number(expected)) throw new Error("the source broke off");
 }
 
 function pathOf(request: IncomingMessage): string {

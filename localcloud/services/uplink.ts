@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
 import type { Lab } from "../lab";
-import { startRecorded, startTimeOf } from "../processes";
+import { startRecorded, startTimeOf, stopRecorded } from "../processes";
 import { readUpstreams, type Upstreams } from "./upstreams";
 
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
@@ -24,9 +24,13 @@ export function uplinkSocket(lab: Lab): string {
   return join(lab.dir, "uplink.sock");
 }
 
-/** Starts the uplink in the caller's network namespace, recorded under the name "uplink"; resolves when it answers. */
+/**
+ * Starts the uplink in the caller's network namespace, recorded under the name "uplink"; resolves when it answers.
+ * One that a dead daemon left behind is replaced.
+ */
 export async function startUplink(lab: Lab): Promise<void> {
   const socket = uplinkSocket(lab);
+  await stopRecorded(lab, { only: (name) => name === "uplink" });
   rmSync(socket, { force: true });
   const pid = startRecorded(
     lab,

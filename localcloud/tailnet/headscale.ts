@@ -140,6 +140,8 @@ export class HeadscaleApi {
 
 /** Starts Headscale in the lab's namespace, recorded under the name "headscale"; resolves when it answers. */
 export async function startHeadscale(lab: Lab, tags: string[]): Promise<void> {
+  // One that a dead daemon left behind holds the address.
+  await stopHeadscale(lab);
   await writeConfiguration(lab, tags);
   const pid = startRecorded(lab, "headscale", inNamespace(lab.ns.lab, command(lab, ["serve"])));
   const log = join(lab.dir, "logs", "headscale.log");

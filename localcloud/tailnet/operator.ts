@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, tryRun, waitFor } from "../network";
-import { startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { isRunning, recordedProcesses, startRecorded, startTimeOf, stopRecorded } from "../processes";
 import { caCertificatePath } from "../services/authority";
 import { createOperatorKey } from "./headscale";
 
@@ -72,13 +72,32 @@ export async function stopOperator(lab: Lab): Promise<void> {
   await stopRecorded(lab, { only: (name) => name === operatorMember(lab).name });
 }
 
-/** Starts a tailscaled, recorded under the member's name; resolves when it knows whether it is logged in. */
+/**
+ * Starts a tailscaled, recorded under the member's name, unless it runs; resolves when it knows whether it is logged
+ * in.
+ */
 export async function startMember(lab: Lab, member: TailnetMember): Promise<void> {
-  const dir = memberDir(lab, member);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(memberDir(lab, member), { recursive: true, mode: 0o700 });
   await writeNameFiles(lab);
   await ensureClient(lab);
-  const pid = startRecorded(
+  const running = recordedProcesses(lab).find((each) => each.name === member.name && isRunning(each));
+  const pid = running?.pid ?? startDaemon(lab, member);
+  await waitFor(
+    `tailscaled of ${member.name} answers`,
+    async () => {
+      if (startTimeOf(pid) === undefined) {
+        throw new Error(`tailscaled of ${member.name} ended. See ${join(lab.dir, "logs", `${member.name}.log`)}.`);
+      }
+      const state = await stateOf(lab, member);
+      return state !== undefined && state !== "NoState" && state !== "Starting";
+    },
+    { timeoutMs: 30_000 },
+  );
+}
+
+function startDaemon(lab: Lab, member: TailnetMember): number {
+  const dir = memberDir(lab, member);
+  return startRecorded(
     lab,
     member.name,
     inLabInternet(lab, member.ns, [
@@ -90,17 +109,6 @@ export async function startMember(lab: Lab, member: TailnetMember): Promise<void
       "--no-logs-no-support",
     ]),
     { env: { ...process.env, ...operatorEnvironment(lab) } },
-  );
-  await waitFor(
-    `tailscaled of ${member.name} answers`,
-    async () => {
-      if (startTimeOf(pid) === undefined) {
-        throw new Error(`tailscaled of ${member.name} ended. See ${join(lab.dir, "logs", `${member.name}.log`)}.`);
-      }
-      const state = await stateOf(lab, member);
-      return state !== undefined && state !== "NoState" && state !== "Starting";
-    },
-    { timeoutMs: 30_000 },
   );
 }
 
