@@ -88,7 +88,6 @@ async function verify(target: SshTarget, wanted: { agentTurn: boolean }): Promis
   if (pulumi.runtime.isDryRun() || process.env["HERMES_SKIP_CHECK"] === "1") return expected;
   const { problem } = await gatewayStatus(target, wanted);
   if (problem === undefined) return expected;
-  // A logged error fails the update, without the stack trace that a thrown one would print.
-  await pulumi.log.error(`hermes is up, but not healthy: ${problem}`);
-  return { ready: false, agentTurn: false };
+  // The engine prints a RunError's message alone, without a stack trace.
+  throw new pulumi.RunError(`hermes is up, but not healthy: ${problem}`);
 }
