@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { deeds, startBench, type EngineBench, type PreviewStep } from "./harness";
+
+/**
+ * The real engine, the provider plugins that this machine has, the emulated account: what hermes relies on of them.
+ * One stack lives through the whole file, each test from where the one before left it.
+ */
+const PROGRAM = join(__dirname, "..", "fixtures", "engine-program");
+const ORDER = ["POST /v2/tags", "POST /v2/firewalls", "POST /v2/droplets"];
+
+let bench: EngineBench;
+
+beforeAll(async () => {
+  bench = await startBench({ program: PROGRAM });
+}, 60_000);
+
+afterAll(async () => {
+  await bench?.stop();
+}, 30_000);
+
+const config = (values: Record<string, unknown>): void =>
+  bench.configure(Object.fromEntries(Object.entries(values).map(([key, value]) => [`engine-program:${key}`, value])));
+
+const typeOf = (step: PreviewStep): string => step.urn.split("::")[2]?.split(":").pop() ?? "";
+const changing = (steps: PreviewStep[]): string[] =>
+  steps.filter((step) => step.op !== "same").map((step) => `${step.op} ${typeOf(step)}`);
+
+/** The text of every tailnet key that was made. */
+const secretsMade = (): string[] => Array.from({ length: 9 }, (_, n) => `FAKESECRET${n + 1}`);
+
+async function mustHideSecrets(text: string): Promise<void> {
+  for (const secret of secretsMade()) expect(text).not.toContain(secret);
+}
+
+async function idOfDroplet(): Promise<string | undefined> {
+  return (await bench.resources()).find((resource) => resource.type.endsWith(":Droplet"))?.id;
+}
+
+describe("one stack, from nothing to nothing", () => {
+  it("creates tag, firewall and droplet in that order, and the firewall covers the machine before it starts", async () => {
+    const preview = await bench.preview();
+    expect(preview.changeSummary).toEqual({ create: 8 });
+
+    const { output } = await bench.up();
+
+    expect(deeds(bench.digitalocean).filter((deed) => ORDER.includes(deed))).toEqual(ORDER);
+    const created = bench.substrate.record.findIndex((entry) => entry.call === "createDroplet");
+    const before = bench.substrate.record.slice(0, created).filter((entry) => entry.call === "applyFirewalls");
+    expect(before.at(-1)?.args[0]).toMatchObject([{ covered: true, inbound: [] }]);
+    expect(output).toContain("hello");
+    await mustHideSecrets(output);
+  }, 60_000);
+
+  it("gives the machine the tailnet key in its user data, and keeps it out of the state and the preview", async () => {
+    const spec = bench.substrate.record.find((entry) => entry.call === "createDroplet")?.args[0];
+    expect(spec).toMatchObject({ userData: expect.stringContaining("FAKESECRET1") as string });
+    await mustHideSecrets(await bench.stateText());
+  }, 30_000);
+
+  it("changes nothing when nothing changed", async () => {
+    const from = bench.digitalocean.calls.length;
+    const { steps, changeSummary, raw } = await bench.preview();
+    expect(changing(steps)).toEqual([]);
+    expect(changeSummary).toEqual({ same: 8 });
+    expect(deeds(bench.digitalocean, from)).toEqual([]);
+    await mustHideSecrets(raw);
+  }, 30_000);
+
+  it("edits a firewall in place, and leaves the droplet alone when its user data changed", async () => {
+    const droplet = await idOfDroplet();
+    config({ ports: "80", text: "second" });
+    const { steps } = await bench.preview();
+    expect(changing(steps)).toEqual(["update Firewall", "update Command"]);
+    const firewall = steps.find((step) => typeOf(step) === "Firewall");
+    expect(firewall?.detailedDiff).toMatchObject({ "outboundRules[0].portRange": { kind: "update" } });
+
+    const from = bench.digitalocean.calls.length;
+    const { output } = await bench.up();
+    expect(deeds(bench.digitalocean, from)).toEqual(["PUT /v2/firewalls/ID"]);
+    expect(await idOfDroplet()).toBe(droplet);
+    expect(output).toContain("second");
+  }, 60_000);
+
+  it("shows a new droplet size as an update, and a volume that would shrink as an error", async () => {
+    config({ ports: "80", text: "second", size: "s-2vcpu-4gb" });
+    const { steps } = await bench.preview();
+    expect(steps.find((step) => typeOf(step) === "Droplet")).toMatchObject({ op: "update", diffReasons: ["size"] });
+    config({ ports: "80", text: "second", volumeGiB: 5 });
+    const refused = await bench.pulumi(["preview"]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toContain("can only be expanded and not shrunk");
+  }, 60_000);
+
+  it("replaces key and droplet by the trigger: old one down first, volume kept, new key in the new user data", async () => {
+    config({ ports: "80", text: "third", revision: 2 });
+    const droplet = await idOfDroplet();
+    const volume = Object.keys(bench.digitalocean.state.volumes);
+    const preview = await bench.preview();
+    expect(changing(preview.steps)).toEqual(["replace TailnetKey", "replace Droplet", "replace Command"]);
+    await mustHideSecrets(preview.raw);
+
+    const from = bench.digitalocean.calls.length;
+    await bench.up();
+    expect(deeds(bench.digitalocean, from)).toEqual([
+      "POST /v2/droplets/ID/actions shutdown",
+      "POST /v2/volumes/ID/actions detach",
+      "DELETE /v2/droplets/ID",
+      "POST /v2/droplets",
+    ]);
+    expect(await idOfDroplet()).not.toBe(droplet);
+    expect(Object.keys(bench.digitalocean.state.volumes)).toEqual(volume);
+    const specs = bench.substrate.record
+      .filter((entry) => entry.call === "createDroplet")
+      .map((entry) => entry.args[0]);
+    expect(specs.at(-1)).toMatchObject({
+      userData: expect.stringMatching(/third .*FAKESECRET2/) as string,
+      volumeIds: volume,
+    });
+    await mustHideSecrets(await bench.stateText());
+  }, 90_000);
+
+  it("keeps a droplet that never became active in the state, and destroys it with all the rest", async () => {
+    config({ ports: "80", text: "fourth", revision: 3, createTimeout: "3s" });
+    bench.digitalocean.timings.activeMs = 3_600_000;
+    const failed = await bench.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(failed.code).not.toBe(0);
+    expect(failed.output).toMatch(/Error waiting for droplet \(\d+\) to become ready: timeout/);
+    const stored = (await bench.resources()).find((resource) => resource.type.endsWith(":Droplet"));
+    expect(stored?.initErrors).toHaveLength(1);
+    await mustHideSecrets(failed.output);
+
+    bench.digitalocean.timings.activeMs = 0;
+    const destroyed = await bench.pulumi(["destroy", "--yes", "--skip-preview"]);
+    expect(destroyed.code).toBe(0);
+    expect(await bench.resources()).toEqual([]);
+    expect(bench.digitalocean.state).toMatchObject({ droplets: {}, volumes: {}, firewalls: {}, keys: {}, tags: [] });
+    expect(bench.tailscale.keys.size).toBe(0);
+    await bench.digitalocean.idle();
+    expect(bench.digitalocean.state.problems).toEqual([]);
+  }, 90_000);
+
+  it("says what the API said when the token is wrong, and makes nothing", async () => {
+    config({});
+    const from = bench.digitalocean.calls.length;
+    const refused = await bench.pulumi(["up", "--yes", "--skip-preview"], { env: { DIGITALOCEAN_TOKEN: "wrong" } });
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toContain("401");
+    expect(refused.output).toContain("Unable to authenticate you");
+    expect(bench.digitalocean.calls.slice(from).every((call) => call.status === 401)).toBe(true);
+    await bench.pulumi(["destroy", "--yes", "--skip-preview"]);
+    expect(bench.digitalocean.state.droplets).toEqual({});
+  }, 60_000);
+});
