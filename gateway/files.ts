@@ -44,6 +44,7 @@ export function gatewayFiles(config: HermesConfig, memory: MemoryPlan = DEFAULT_
     "/etc/systemd/journald.conf.d/hermes.conf": textFile(read("journald.conf"), DATA),
     [`${UNITS}/openclaw-gateway.service`]: textFile(read("openclaw-gateway.service"), DATA),
     [`${UNITS}/openclaw-gateway.service.d/memory.conf`]: textFile(gatewayMemory(memory), DATA),
+    [`${UNITS}/hermes-workspaces.service`]: textFile(read("hermes-workspaces.service"), DATA),
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
     ...(config.volumeGiB > 0 ? volumeDropIns() : {}),
@@ -87,6 +88,6 @@ const agentMemory = (memory: MemoryPlan) =>
 /** A missing volume must never start an empty gateway. */
 function volumeDropIns(): Record<string, BundleFile> {
   const text = lines(["[Unit]", "AssertPathIsMountPoint=/srv/hermes", "AssertPathIsMountPoint=/var/lib/openclaw"]);
-  const units = ["openclaw-gateway.service", "hermes-agent.service"];
+  const units = ["openclaw-gateway.service", "hermes-workspaces.service"];
   return Object.fromEntries(units.map((unit) => [`${UNITS}/${unit}.d/volume.conf`, textFile(text, DATA)]));
 }

@@ -19,6 +19,7 @@ import {
 import type { Host } from "./host.ts";
 import {
   AGENT,
+  AGENT_WORKSPACES,
   GATEWAY,
   INSTALL_OPENCLAW,
   OPENCLAW_CONFIG,
@@ -93,6 +94,9 @@ export async function activate(host: Host, wanted: Activation): Promise<Exit> {
   }
   const scrub = scrubber(staged.secrets, applied.secrets);
   for (const note of plan.notes) host.say(note);
+  const node = staged.config.node.version;
+  if (!existsSync(host.path(`/opt/node/${node}`)))
+    host.say(`Node ${node} is not here: it comes with the next bootstrapRevision`);
   const effects = effectsOf(plan.changes, environmentNames(staged.config), configDiffers(host, staged.config));
   const sameBundles = applied.configHash === wanted.config && applied.secretsHash === wanted.secrets;
   if (plan.changes.length === 0 && sameBundles && !recovered) return keepRunning(host, reply, scrub);
@@ -227,10 +231,8 @@ const sameNames = (staged: Staged, applied: Applied): boolean =>
 
 function issues(stdout: string, stderr: string): string {
   try {
-    const { issues } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as {
-      issues?: { path: string; message: string }[];
-    };
-    if (issues?.length) return issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+    const said = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { issues?: { path: string; message: string }[] };
+    if (said.issues?.length) return said.issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
   } catch {
     // Not its JSON: what it said will do.
   }
@@ -311,12 +313,15 @@ async function around(host: Host, effects: Effects): Promise<void> {
   if (effects.journald) await systemctl("restart", "systemd-journald.service");
   if (effects.nftables) await systemctl("reload-or-restart", "hermes-nftables.service");
   if (effects.sshd) await systemctl("try-reload-or-restart", "ssh.service");
-  if (effects.agent) await systemctl("restart", AGENT);
+  if (effects.agent) await systemctl("restart", AGENT_WORKSPACES, AGENT);
 }
 
 async function must(host: Host, args: string[]): Promise<void> {
   const { code, stderr } = await host.run("systemctl", args, { timeoutMs: 120_000 });
-  if (code !== 0) throw new Error(`systemctl ${args.join(" ")} failed: ${stderr.trim()}`);
+  if (code === 0) return;
+  const unit = args.at(-1) ?? "";
+  const log = unit.endsWith(".service") ? (await lastLines(host, 5, unit)).join("; ") : "";
+  throw new Error(`systemctl ${args.join(" ")} failed: ${log || stderr.trim()}`);
 }
 
 async function rollBack(

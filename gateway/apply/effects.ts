@@ -1,6 +1,7 @@
 // From changed files to what has to happen for them to count: the least that does.
 import {
   AGENT,
+  AGENT_WORKSPACES,
   GATEWAY,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
@@ -44,7 +45,10 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
     nftables: any((path) => path.startsWith("/etc/hermes/nftables") || ofUnit(path, "hermes-nftables.service")),
     sshd: any((path) => path.startsWith("/etc/ssh/")),
     agent: any(
-      (path) => ofUnit(path, AGENT) || path.startsWith("/etc/hermes-agent/") || path.endsWith("/agent-setup.sh"),
+      (path) =>
+        [AGENT, AGENT_WORKSPACES].some((unit) => ofUnit(path, unit)) ||
+        path.startsWith("/etc/hermes-agent/") ||
+        path.endsWith("/agent-setup.sh"),
     ),
     gateway: restart ? "restart" : configDiffers && paths.includes(OPENCLAW_CONFIG) ? "reload" : "none",
     secretsReload: !restart && secrets.length > 0,

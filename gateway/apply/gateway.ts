@@ -61,8 +61,8 @@ export async function waitReady(host: Host, since: number, timeoutMs: number): P
     if (unit.active === "active" && !unit.busy && unit.pid > 0 && (await isReady(host))) {
       if ((await unitState(host)).pid === unit.pid) return undefined;
     }
-    const ended = ["failed", "inactive"].includes(unit.active) && !unit.busy;
-    if (ended || unit.restarts >= since + 2) return describe(unit);
+    if (["failed", "inactive"].includes(unit.active) && !unit.busy) return describe(unit);
+    if (unit.restarts >= since + 2) return `it ended again and again while starting: ${describe(unit)}`;
     if (host.now() >= end) return `not ready after ${Math.round(timeoutMs / 1000)} s: ${describe(unit)}`;
     await host.sleep(500);
   }
@@ -86,8 +86,8 @@ export async function journalSince(host: Host, cursor: string | undefined): Prom
   return (await host.run("journalctl", ["--quiet", "--output=cat", `--unit=${GATEWAY}`, ...from])).stdout;
 }
 
-export async function lastLines(host: Host, count = 15): Promise<string[]> {
-  const { stdout } = await host.run("journalctl", ["--quiet", "--output=cat", `--unit=${GATEWAY}`, `--lines=${count}`]);
+export async function lastLines(host: Host, count = 15, unit = GATEWAY): Promise<string[]> {
+  const { stdout } = await host.run("journalctl", ["--quiet", "--output=cat", `--unit=${unit}`, `--lines=${count}`]);
   return stdout
     .split("\n")
     .filter((line) => line.trim() !== "")

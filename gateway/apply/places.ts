@@ -15,6 +15,7 @@ export const INSTALL_OPENCLAW = "/usr/local/lib/hermes/install-openclaw.sh";
 export const UNITS = "/etc/systemd/system";
 export const GATEWAY = "openclaw-gateway.service";
 export const AGENT = "hermes-agent.service";
+export const AGENT_WORKSPACES = "hermes-workspaces.service";
 export const READY_URL = "http://127.0.0.1:18789/readyz";
 export const NODE = "/usr/local/bin/node";
 

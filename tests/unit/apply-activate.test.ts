@@ -221,6 +221,7 @@ describe("hermes-apply activate rolls back", () => {
     ["a gateway that never becomes ready", { openclaw: { x: "never-ready" } }],
     ["secrets that are not taken", { secrets: { gatewayToken: TOKEN, openrouterApiKey: "broken" } }],
     ["a version that does not start", { version: "1.1.0", openclaw: { x: "no-start" } }],
+    ["a version that migrates the state and is never ready", { version: "1.1.0", openclaw: { x: "never-ready" } }],
   ])("%s, with files, secrets, workspace, version and state", async (_, content) => {
     await apply();
     const before = picture();
@@ -273,6 +274,24 @@ describe("hermes-apply activate, killed anywhere", () => {
       const { code } = await activate(machine.host(), stageAll(next));
       expect([left, code]).toEqual([left, 0]);
       expect([left, picture()]).toEqual([left, whole]);
+    }
+  }, 120_000);
+
+  it("is as before, or whole, even when the next run is refused", async () => {
+    await apply();
+    const before = picture();
+    const counting = machine.host();
+    await activate(counting, stageAll(next));
+    const [steps, whole] = [counting.touched(), picture()];
+    for (let left = 0; left < steps; left += 3) {
+      machine.remove();
+      machine = new Machine();
+      await apply();
+      await apply(next, left).catch(() => undefined);
+      const { code } = await activate(machine.host(), { ...stageAll(next), config: "0".repeat(64) });
+      expect([left, code]).toEqual([left, 1]);
+      const now = picture();
+      expect([left, now]).toEqual([left, now.config === whole.config ? whole : before]);
     }
   }, 120_000);
 
