@@ -150,8 +150,8 @@ function ruleView(rule: RuleRecord, side: "sources" | "destinations") {
   const { addresses, tags, dropletIds } = rule.target;
   return {
     protocol: rule.protocol,
-    // "all" comes back as "0"; a full range comes back as it was sent.
-    ...(rule.ports === undefined ? {} : { ports: rule.ports === "all" ? "0" : rule.ports }),
+    // "all" comes back as "0", and so does ICMP, which has none; a range comes back as it was sent.
+    ports: rule.ports === undefined || rule.ports === "all" ? "0" : rule.ports,
     [side]: {
       ...(addresses.length > 0 ? { addresses } : {}),
       ...(tags.length > 0 ? { tags } : {}),
