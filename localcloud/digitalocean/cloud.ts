@@ -21,6 +21,8 @@ export interface Timings {
   actionMs: number;
 }
 
+const KEPT_ACTIONS = 200;
+
 /** The account: its state, what locks what, and the machines below. The routes hold what each call does. */
 export class Cloud {
   readonly state: CloudState;
@@ -134,6 +136,12 @@ export class Cloud {
     this.effects.delete(action.id);
     action.status = status;
     action.completedAt = isoNow();
+    this.forgetOldActions();
+  }
+
+  private forgetOldActions(): void {
+    const ended = Object.values(this.state.actions).filter((action) => action.status !== "in-progress");
+    for (const action of ended.slice(0, -KEPT_ACTIONS)) delete this.state.actions[String(action.id)];
   }
 
   /** Work whose end nobody waits for; a failure is kept among the problems. */

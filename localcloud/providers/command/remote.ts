@@ -142,8 +142,9 @@ function execute(
   environment: Record<string, string>,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
+    const lost = new Error(`the connection was lost while running ${JSON.stringify(command)}`);
     client.on("error", reject);
-    client.on("close", () => reject(new Error(`the connection was lost while running ${JSON.stringify(command)}`)));
+    client.on("close", () => reject(lost));
     client.exec(command, { env: environment }, (error, channel) => {
       if (error !== undefined) return reject(error);
       const outcome: Outcome = { stdout: "", stderr: "", combined: "" };
@@ -153,12 +154,15 @@ function execute(
       };
       channel.setEncoding("utf8").on("data", take("stdout"));
       channel.stderr.setEncoding("utf8").on("data", take("stderr"));
+      let exited = false;
       channel.on("exit", (code: number | null, signal?: string) => {
+        exited = true;
         if (code !== 0) {
           outcome.failure = code === null ? `Process exited with signal ${signal ?? "unknown"}` : exitText(code);
         }
       });
-      channel.on("close", () => resolve(outcome));
+      // A lost connection closes the channel too, without a word on how the command ended.
+      channel.on("close", () => (exited ? resolve(outcome) : reject(lost)));
       channel.on("error", () => undefined);
       channel.end(stdin);
     });
