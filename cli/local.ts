@@ -75,7 +75,7 @@ async function up(): Promise<void> {
   await expectSuccess(run(["node", join(PROJECT, "cli/hermes.js"), "init", "--stack", STACK]), "hermes init");
   progress.begin("pulumi up");
   await expectSuccess(
-    run(["pulumi", "up", "--yes", "--skip-preview", "--stack", STACK], (line) => progress.detail(line)),
+    run(["pulumi", "up", "--yes", "--skip-preview", "--stack", STACK], (line) => detailOf(progress, line)),
     "pulumi up",
   );
   progress.begin("agent turn");
@@ -83,6 +83,12 @@ async function up(): Promise<void> {
   progress.end();
   const seconds = (Date.now() - started) / 1000;
   process.stdout.write(`\n${summary}\n\nall of it took ${seconds.toFixed(0)} s\n${LOOK_AROUND}`);
+}
+
+/** Of Pulumi's many lines those that say what became of a resource. */
+function detailOf(progress: Progress, line: string): void {
+  if (/ (created|updated|deleted|replaced|failed)\b/.test(line) && !line.includes("warning:"))
+    progress.detail(line.trim());
 }
 
 const LOOK_AROUND = `
@@ -194,7 +200,7 @@ async function down(): Promise<void> {
     const result = await inLab(
       lab,
       ["pulumi", "destroy", "--yes", "--skip-preview", "--exclude-protected", "--stack", STACK],
-      (line) => progress.detail(line),
+      (line) => detailOf(progress, line),
     ).catch((error: Error) => ({ code: 1, stderr: error.message, stdout: "" }));
     if (result.code !== 0) process.stderr.write("  destroy failed; the embedded cloud goes all the same\n");
   }

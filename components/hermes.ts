@@ -65,9 +65,10 @@ export class Hermes extends pulumi.ComponentResource {
             renderUserData({ ...birth, tailnetKey, deployPublicKey, ...(hostKey ? { hostKey } : {}) }),
           ),
         tag: perimeter.tag,
+        dropletAfter: [perimeter, tailnet.slot],
         bootstrapId: id,
       },
-      { parent: this, dependsOn: [perimeter, tailnet.slot] },
+      { parent: this },
     );
     const droplet = host.droplet;
     const born = new pulumi.Stash(

@@ -1,6 +1,5 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
-import { after } from "./after";
 
 export interface HostArgs {
   /** Name of the droplet. */
@@ -19,6 +18,11 @@ export interface HostArgs {
   userData: pulumi.Input<string>;
   /** Puts the droplet behind the perimeter's firewall. */
   tag: pulumi.Input<string>;
+  /**
+   * What must exist before the droplet does. Not a `dependsOn` of the component: the volume, which outlives a
+   * `destroy --exclude-protected`, would keep all of that alive with it.
+   */
+  dropletAfter: pulumi.Resource[];
   /** A new value replaces the droplet, and only that does. */
   bootstrapId: string;
 }
@@ -62,7 +66,7 @@ export class Host extends pulumi.ComponentResource {
         // The old droplet holds the name, the volume and the tailnet node: it has to go first.
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m" },
-        ...after(opts),
+        dependsOn: args.dropletAfter,
       },
     );
     this.registerOutputs({ dropletId: this.droplet.id });

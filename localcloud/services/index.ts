@@ -114,7 +114,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
 /** Every name is the lab's internet, but the control server's. */
 export function resolveName(name: string): Answer {
   if (name === ADDRESSES.headscale.name) return { v4: ADDRESSES.headscale.v4 };
-  return { v4: ADDRESSES.internet.v4, v6: ADDRESSES.internet.v6 };
+  return { v4: ADDRESSES.internet.v4 };
 }
 
 function logger(path: string): (line: string) => void {

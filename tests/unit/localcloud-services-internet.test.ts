@@ -1,3 +1,4 @@
+import { ADDRESSES } from "../../localcloud/addresses";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
@@ -112,8 +113,8 @@ describe("the lab's DNS", () => {
     reply({ id: 7, type: "query", questions: [{ name, type }] }, resolveName);
 
   it("knows every name", () => {
-    expect(ask("openrouter.ai", "A").answers).toMatchObject([{ data: "203.0.113.1" }]);
-    expect(ask("no.such.example", "AAAA").answers).toMatchObject([{ data: "2001:db8:53::1" }]);
+    expect(ask("openrouter.ai", "A").answers).toMatchObject([{ data: ADDRESSES.internet.v4 }]);
+    expect(ask("no.such.example", "AAAA").answers).toEqual([]);
   });
 
   it("has the control server at an address of its own, on IPv4 only", () => {
@@ -133,12 +134,12 @@ describe("the lab's DNS", () => {
     try {
       const resolver = new Resolver();
       resolver.setServers([`127.0.0.1:${port}`]);
-      expect(await resolver.resolve4("a.example")).toEqual(["203.0.113.1"]);
+      expect(await resolver.resolve4("a.example")).toEqual([ADDRESSES.internet.v4]);
       const socket = connect(port, "127.0.0.1");
       socket.write(streamEncode({ type: "query", id: 9, questions: [{ name: "b.example", type: "A" }] }));
       const [chunk] = (await new Promise((resolve) => socket.once("data", (data) => resolve([data])))) as [Buffer];
       socket.destroy();
-      expect(decode(chunk.subarray(2)).answers).toMatchObject([{ data: "203.0.113.1" }]);
+      expect(decode(chunk.subarray(2)).answers).toMatchObject([{ data: ADDRESSES.internet.v4 }]);
     } finally {
       await server.stop();
     }
