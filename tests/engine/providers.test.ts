@@ -66,6 +66,19 @@ describe("one stack, from nothing to nothing", () => {
     await mustHideSecrets(raw);
   }, 30_000);
 
+  it("finds no drift, keeps secrets secret through a refresh, and puts back what drifted", async () => {
+    const quiet = await bench.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
+    expect([quiet.code, quiet.output]).toEqual([0, expect.stringContaining("8 unchanged")]);
+    await mustHideSecrets(await bench.stateText());
+
+    const firewall = Object.values(bench.digitalocean.state.firewalls)[0]!;
+    firewall.outbound[0]!.ports = "22";
+    const drifted = await bench.preview("--refresh");
+    expect(changing(drifted.steps).filter((step) => !step.startsWith("refresh"))).toEqual(["update Firewall"]);
+    await mustHideSecrets(drifted.raw);
+    firewall.outbound[0]!.ports = "443";
+  }, 60_000);
+
   it("edits a firewall in place, and leaves the droplet alone when its user data changed", async () => {
     const droplet = await idOfDroplet();
     config({ ports: "80", text: "second" });
