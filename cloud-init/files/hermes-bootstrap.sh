@@ -184,24 +184,25 @@ download() {
 }
 
 # With a volume, tailscaled wakes up as the node that it was, and the key stays unspent. A node that was deleted at the
-# control server wakes up as NeedsLogin; then `up` with the key was seen to log in anew (Headscale 0.29, tailscale
-# 1.102), the rest is for servers that hold on to the old node key. Never without being refused: a control server that
-# is only out of reach must not cost the identity.
+# control server wakes up as NeedsLogin, and `up` with the key logs in anew (seen: Headscale 0.29, tailscale 1.102). A
+# new login is forced only after a refusal: tailscaled says NeedsLogin also when the control server is out of reach,
+# and that must not cost the identity.
 join_tailnet() {
-  if ! tailnet_up; then
-    tailscale status --json --peers=false | grep '"BackendState": "NeedsLogin"' && [ -s "$KEY_FILE" ]
-    echo "not logged in, trying a new login"
-    tailnet_up --force-reauth || { new_identity && tailnet_up; }
-  fi
-  rm -f "$KEY_FILE"
+  local answer=$STATE/tailnet.log
+  retry 2 tailnet_up "$answer" ||
+    { grep -qE 'backend error|force-reauth' "$answer" && [ -s "$KEY_FILE" ] && tailnet_up "$answer" --force-reauth; }
+  rm -f "$KEY_FILE" "$answer"
 }
 
 # No --advertise-tags: the key carries the tag, and Headscale refuses a tagged key whose bearer asks for tags.
 tailnet_up() {
-  local flags=("--hostname=$HERMES_HOSTNAME" --accept-dns=false --accept-routes=false --reset --timeout=45s "$@")
+  local answer=$1 flags=("--hostname=$HERMES_HOSTNAME" --accept-dns=false --accept-routes=false --reset --timeout=45s)
+  shift
   [ ! -s "$KEY_FILE" ] || flags+=("--auth-key=file:$KEY_FILE")
   [ -z "$HERMES_LOGIN_SERVER" ] || flags+=("--login-server=$HERMES_LOGIN_SERVER")
-  tailscale up "${flags[@]}" && is_online
+  tailscale up "${flags[@]}" "$@" >"$answer" 2>&1 && is_online && return
+  cat "$answer"
+  return 1
 }
 
 # `up` ends well on a remembered network map alone; only the control server says Online.
@@ -212,12 +213,6 @@ is_online() {
     sleep 1
   done
   echo "tailnet address $(tailscale ip -4)"
-}
-
-new_identity() {
-  systemctl stop tailscaled
-  mv /var/lib/tailscale/tailscaled.state /var/lib/tailscale/tailscaled.state.refused || true
-  systemctl start tailscaled
 }
 
 fetch_node() {
