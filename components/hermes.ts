@@ -4,7 +4,7 @@ import { utils } from "ssh2";
 import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
 import { activateBundle, configBundle, secretsBundle, sha256, textFile, type BundleFile } from "../gateway/bundle";
-import { applyProgram, gatewayFiles } from "../gateway/files";
+import { applyProgram, DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../gateway/files";
 import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import type { Plan } from "../planner";
@@ -84,7 +84,7 @@ export class Hermes extends pulumi.ComponentResource {
       config,
       apply: applyProgram(),
       files: {
-        ...gatewayFiles(config),
+        ...gatewayFiles(config, memoryPlan(plan)),
         "/etc/hermes/nftables.nft": nftablesFile(config),
       },
       workspaces: readWorkspaces(PROJECT, config),
@@ -138,6 +138,17 @@ export class Hermes extends pulumi.ComponentResource {
     };
     this.registerOutputs({});
   }
+}
+
+/** The gateway's share is the planner's; the agents' commands get theirs of the swap. */
+function memoryPlan({ limits }: Plan): MemoryPlan {
+  return {
+    highMiB: limits.memoryHighMiB,
+    maxMiB: limits.memoryMaxMiB,
+    heapMiB: limits.heapMiB,
+    agentHighMiB: DEFAULT_MEMORY.agentHighMiB,
+    agentMaxMiB: DEFAULT_MEMORY.agentMaxMiB,
+  };
 }
 
 /** @throws Error where the configuration's rules should have refused before. */

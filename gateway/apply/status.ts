@@ -73,7 +73,9 @@ async function agentTurn(
 ): Promise<AgentTurn> {
   const agent = firstAgent(applied);
   if (agent === undefined) return { ok: false, error: "no agent is configured" };
-  const args = ["agent", "--agent", agent, "--message", "ping", "--json", "--timeout", String(TURN_SECONDS - 20)];
+  // A session of its own: what people said to the agent stays free of it.
+  const who = ["--agent", agent, "--session-key", "hermes-check"];
+  const args = ["agent", ...who, "--message", "ping", "--json", "--timeout", String(TURN_SECONDS - 20)];
   const { stdout, stderr } = await openclaw(host, args, { version, timeoutMs: TURN_SECONDS * 1000 });
   return readTurn(stdout) ?? { ok: false, error: scrub(`agent ${agent} gave no answer: ${stderr.trim().slice(-500)}`) };
 }

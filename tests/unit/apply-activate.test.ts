@@ -365,7 +365,7 @@ describe("hermes-apply status", () => {
     expect(machine.calls).toEqual([]);
     const turn = await status(machine.host(), { agentTurn: true });
     expect(turn.agentTurn).toEqual({ ok: true, text: "pong", model: "openrouter/v/m" });
-    expect(machine.calls[0]).toContain("agent --agent main --message ping");
+    expect(machine.calls[0]).toContain("agent --agent main --session-key hermes-check --message ping");
   });
 
   it("tells a gateway that was stopped by hand from one that failed", async () => {

@@ -1,0 +1,117 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { control } from "../../localcloud/control";
+import { dropletIds, dropletPaths, execInDroplet, type DropletRecord } from "../../localcloud/droplets";
+import { asOperator, operatorEnvironment } from "../../localcloud/embedded-cloud";
+import { ensurePrograms } from "../../localcloud/engine";
+import { runCaptured, type ExecResult } from "../../localcloud/exec";
+import { labOf, type Lab } from "../../localcloud/lab";
+import type { RecordedCall } from "../../localcloud/services";
+
+const SOURCE = join(__dirname, "..", "..");
+
+/** A copy of the project as a user has it after `git clone`, with a lab of its own, that a test may edit. */
+export class ProjectCopy {
+  readonly dir = join(mkdtempSync(join(tmpdir(), "hermes-")), "hermes");
+  readonly lab: Lab = labOf(this.dir);
+  /** Everything that any command printed, for the search for secrets. */
+  readonly printed: string[] = [];
+
+  constructor() {
+    const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+      cwd: SOURCE,
+    });
+    for (const file of files.toString().split("\0")) {
+      if (file === "" || !existsSync(join(SOURCE, file))) continue;
+      mkdirSync(dirname(join(this.dir, file)), { recursive: true });
+      cpSync(join(SOURCE, file), join(this.dir, file), { verbatimSymlinks: true, preserveTimestamps: true });
+    }
+    symlinkSync(join(SOURCE, "node_modules"), join(this.dir, "node_modules"));
+  }
+
+  remove(): void {
+    rmSync(dirname(this.dir), { recursive: true, force: true });
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.dir, file), "utf8");
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.dir, file), text);
+  }
+
+  /** A command on this machine, in the project. */
+  async run(command: string[], environment: NodeJS.ProcessEnv = process.env): Promise<ExecResult> {
+    return this.keep(await runCaptured(command, { environment, cwd: this.dir }));
+  }
+
+  hermes(...args: string[]): Promise<ExecResult> {
+    return this.run(["node", "cli/hermes.js", ...args]);
+  }
+
+  /** A command where the operator is, as `hermes local exec` runs it. */
+  async exec(command: string[], changes: NodeJS.ProcessEnv = {}): Promise<ExecResult> {
+    const programs = await ensurePrograms(this.lab.cache, () => undefined);
+    const environment = { ...(await operatorEnvironment(this.lab, programs)), ...changes };
+    return this.run(await asOperator(this.lab, command), environment);
+  }
+
+  pulumi(...args: string[]): Promise<ExecResult> {
+    return this.exec(["pulumi", ...args, "--stack", "hermes"]);
+  }
+
+  up(): Promise<ExecResult> {
+    return this.pulumi("up", "--yes", "--skip-preview");
+  }
+
+  async outputs<T>(): Promise<T> {
+    return JSON.parse((await this.pulumi("stack", "output", "--json")).stdout) as T;
+  }
+
+  control<T>(path: string, body?: unknown): Promise<T> {
+    return control<T>(this.lab, path, body);
+  }
+
+  get dropletId(): number {
+    const id = dropletIds(this.lab).at(-1);
+    if (id === undefined) throw new Error("there is no droplet");
+    return id;
+  }
+
+  get userData(): string {
+    const record = JSON.parse(readFileSync(dropletPaths(this.lab, this.dropletId).record, "utf8")) as DropletRecord;
+    return record.spec.userData;
+  }
+
+  /** A shell script on the droplet, as root by its console; its output is kept apart from what users see. */
+  async droplet(script: string): Promise<string> {
+    const { code, stdout, stderr } = await execInDroplet(this.lab, this.dropletId, ["bash", "-c", script]);
+    if (code !== 0) throw new Error(`on the droplet, ${script} ended with ${code}: ${stderr}${stdout}`);
+    return stdout.trim();
+  }
+
+  /** One turn of the agent main, in a session of the test's; resolves with its text. */
+  async ask(message: string, session = "spine"): Promise<string> {
+    const openclaw = ["openclaw", "agent", "--agent", "main", "--session-key", session, "--json", "--timeout", "120"];
+    const account =
+      "cd / && exec runuser -u openclaw -- env HOME=/var/lib/openclaw OPENCLAW_STATE_DIR=/var/lib/openclaw";
+    const config = "OPENCLAW_CONFIG_PATH=/etc/openclaw/openclaw.json OPENCLAW_CONFIG_READONLY=1";
+    const quoted = message.replaceAll("'", `'\\''`);
+    const said = await this.droplet(`${account} ${config} ${openclaw.join(" ")} --message '${quoted}'`);
+    const turn = JSON.parse(said.slice(said.indexOf("{"))) as { result: { payloads: { text: string }[] } };
+    return turn.result.payloads.map((payload) => payload.text).join("\n");
+  }
+
+  /** What the models' stand-in was asked. */
+  modelCalls(since = 0): Promise<RecordedCall[]> {
+    return this.control("services/openrouter/calls", { since });
+  }
+
+  private keep(result: ExecResult): ExecResult {
+    this.printed.push(result.stdout, result.stderr);
+    return result;
+  }
+}
