@@ -1,5 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ADDRESSES } from "../../localcloud/addresses";
 import { execInDroplet } from "../../localcloud/droplets";
-import { waitFor } from "../../localcloud/network";
+import { inNamespace, run, tryRun, waitFor } from "../../localcloud/network";
 import { BootstrapLab } from "../fixtures/bootstrap-lab";
 
 jest.setTimeout(600_000);
@@ -38,6 +42,13 @@ async function apply(
   return { code, reply: JSON.parse(stdout), stderr };
 }
 
+/** Whether somebody outside gets through to SSH. */
+async function sshFrom(place: "outside" | "operator", id: number): Promise<boolean> {
+  const attempt = `exec 3<>/dev/tcp/198.51.100.${id}/22 && head -c 4 <&3`;
+  const command = ["timeout", "3", "bash", "-c", attempt];
+  return (await tryRun(inNamespace(lab.lab.ns[place], command))).stdout === "SSH-";
+}
+
 /** "open", or how the connection was refused, for a user of the droplet. */
 async function connect(id: number, user: string, address: string): Promise<string> {
   const attempt = `exec 3<>/dev/tcp/${address.replace(":", "/")}`;
@@ -55,6 +66,7 @@ async function reboot(id: number): Promise<void> {
   await waitFor("the reboot", probe, { timeoutMs: 60_000, everyMs: 300 });
 }
 
+const METADATA = `${ADDRESSES.metadata.v4}:80`;
 const DROPLET = 21;
 let address: string;
 let hostKey: string;
@@ -134,22 +146,26 @@ describe("the first boot", () => {
     const closed = "No route to host";
     expect(await seen("root", `${address}:22`)).toContain("open");
     for (const user of ["openclaw", "agent"]) {
-      for (const to of [`${address}:22`, "10.10.0.1:80", "169.254.169.254:80"]) {
+      for (const to of [`${address}:22`, `${ADDRESSES.privateProbe.v4}:80`, METADATA]) {
         expect(await seen(user, to)).toEqual([user, to, closed]);
       }
-      expect(await seen(user, "203.0.113.1:443")).toContain("open");
-      expect(await lab.on(DROPLET, `runuser -u ${user} -- getent ahostsv4 openrouter.ai | head -1`)).toMatch(
-        /^203\.0\.113\.1/,
-      );
+      expect(await seen(user, `${ADDRESSES.internet.v4}:443`)).toContain("open");
+      const resolved = await lab.on(DROPLET, `runuser -u ${user} -- getent ahostsv4 openrouter.ai`);
+      expect(resolved).toContain(ADDRESSES.internet.v4);
     }
     for (const to of ["127.0.0.1:18789", "127.0.0.1:22", "198.51.100.21:22"]) {
       expect(await seen("agent", to)).toEqual(["agent", to, closed]);
       if (!to.endsWith(":22")) expect(await seen("openclaw", to)).toContain("open");
     }
     expect(await seen("agent", "127.0.0.1:8000")).toContain("open");
-    expect(await seen("_apt", "169.254.169.254:80")).toContain(closed);
-    expect(await seen("root", "169.254.169.254:80")).not.toContain(closed);
+    expect(await seen("_apt", METADATA)).toContain(closed);
+    expect(await seen("root", METADATA)).not.toContain(closed);
     await lab.on(DROPLET, "systemctl stop gateway own");
+  });
+
+  it("does not answer SSH from outside in tailnet mode", async () => {
+    expect(await sshFrom("outside", DROPLET)).toBe(false);
+    expect(await sshFrom("operator", DROPLET)).toBe(false);
   });
 
   it("hands the first bundle over to the hermes-apply that is in it", async () => {
@@ -242,6 +258,29 @@ describe("a new droplet with the old volume", () => {
     const listed = await lab.headscale(["nodes", "list", "-o", "json"]);
     expect(listed).toContain(again);
     await lab.substrate.destroyDroplet(23);
+  });
+});
+
+describe("ssh mode", () => {
+  it("answers the listed ranges only, with the host key that the operator expects", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hermes-host-key-"));
+    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, "key")]);
+    const [given, publicKey] = ["key", "key.pub"].map((name) => readFileSync(join(folder, name), "utf8")) as [
+      string,
+      string,
+    ];
+    rmSync(folder, { recursive: true });
+    const access = { mode: "ssh" as const, adminCidrs: [`${ADDRESSES.outside.peer4}/32`] };
+    await lab.boot(26, await lab.userData({ access, hostKey: given, volume: false, swapGiB: 0 }), []);
+    const early = ["start", "firewall", "volume", "accounts", "host-keys", "settings"];
+    const past = async (): Promise<boolean> => !early.includes((await lab.state(26))?.step ?? "start");
+    await waitFor("the settings", past, { timeoutMs: 60_000, everyMs: 300 });
+    expect(await lab.on(26, "cut -d' ' -f1,2 /etc/ssh/ssh_host_*_key.pub")).toBe(
+      publicKey.split(" ").slice(0, 2).join(" ").trim(),
+    );
+    expect(await sshFrom("outside", 26)).toBe(true);
+    expect(await sshFrom("operator", 26)).toBe(false);
+    await lab.substrate.destroyDroplet(26);
   });
 });
 
