@@ -47,6 +47,13 @@ export interface StateResource {
   initErrors?: string[];
 }
 
+export interface RunOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  /** @default 120 s */
+  timeoutMs?: number;
+}
+
 /** A real engine over an emulated account that boots nothing; all of it in one temporary folder. */
 export interface EngineBench {
   digitalocean: DigitalOcean;
@@ -58,7 +65,7 @@ export interface EngineBench {
   /** Replaces the stack's configuration. Plain values; secrets by `pulumi(["config", "set", "--secret", …])`. */
   configure(config: Record<string, unknown>): void;
   /** Runs pulumi to its end; killed with all its children after the timeout. */
-  pulumi(args: string[], options?: { env?: Record<string, string>; timeoutMs?: number }): Promise<Ended>;
+  pulumi(args: string[], options?: RunOptions): Promise<Ended>;
   /** `pulumi up` without a preview; throws with its output when it fails. */
   up(...args: string[]): Promise<Ended>;
   preview(...args: string[]): Promise<{ steps: PreviewStep[]; changeSummary: Record<string, number>; raw: string }>;
@@ -114,14 +121,12 @@ async function assemble(parts: Parts): Promise<EngineBench> {
   const configFile = join(dir, `Pulumi.${stack}.yaml`);
   const environment = await environmentOf(dir, digitalocean, tailscale);
 
-  const pulumi: EngineBench["pulumi"] = (args, { env = {}, timeoutMs = 120_000 } = {}) =>
-    runGroup(
-      running,
-      "pulumi",
-      [...args, "--cwd", program, "--non-interactive"],
-      { ...environment, ...env },
+  const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 120_000 } = {}) =>
+    runGroup(running, "pulumi", [...args, "--cwd", program, "--non-interactive"], {
+      env: { ...environment, ...env },
+      stdin,
       timeoutMs,
-    );
+    });
   const onStack = ["--stack", stack];
   const withConfig = [...onStack, "--config-file", configFile];
   const must = async (args: string[]): Promise<Ended> => {
@@ -205,11 +210,11 @@ function runGroup(
   running: Set<ChildProcess>,
   program: string,
   args: string[],
-  env: NodeJS.ProcessEnv,
-  timeoutMs: number,
+  { env, stdin, timeoutMs }: { env: NodeJS.ProcessEnv; stdin: string; timeoutMs: number },
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env, detached: true, stdio: "pipe" });
+    child.stdin.on("error", () => undefined).end(stdin);
     running.add(child);
     const ended: Ended = { code: null, stdout: "", stderr: "", output: "" };
     const keep = (name: "stdout" | "stderr") => (chunk: Buffer) => {
