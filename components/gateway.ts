@@ -20,6 +20,8 @@ export interface GatewayArgs {
   privateKey: pulumi.Output<string>;
   /** OpenSSH public key line of the host; absent on a tailnet, where WireGuard has told who answers. */
   hostKey?: pulumi.Input<string>;
+  /** hermes-apply, the program that handles the bundles on the droplet. */
+  programBundle: pulumi.Input<string>;
   /** The staged configuration: plain, so that a preview shows its changed lines. */
   configBundle: pulumi.Input<string>;
   secretsBundle: pulumi.Output<string>;
@@ -36,11 +38,10 @@ export class Gateway extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Gateway", name, {}, opts);
-    const config = this.apply(`${name}-config`, "hermes-apply stage config", args.configBundle, args, after(opts));
-    // The configuration brings hermes-apply itself.
-    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, {
-      dependsOn: [config],
-    });
+    const program = this.apply(`${name}-program`, "hermes-apply stage program", args.programBundle, args, after(opts));
+    const staged = { dependsOn: [program] };
+    const config = this.apply(`${name}-config`, "hermes-apply stage config", args.configBundle, args, staged);
+    const secrets = this.apply(`${name}-secrets`, "hermes-apply stage secrets", args.secretsBundle, args, staged);
     const active = this.apply(`${name}-activate`, "hermes-apply activate", args.activation, args, {
       dependsOn: [config, secrets],
     });

@@ -3,7 +3,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { utils } from "ssh2";
 import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
-import { activateBundle, configBundle, secretsBundle, sha256, textFile, type BundleFile } from "../gateway/bundle";
+import {
+  activateBundle,
+  configBundle,
+  programBundle,
+  secretsBundle,
+  sha256,
+  textFile,
+  type BundleFile,
+} from "../gateway/bundle";
 import { applyProgram, DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../gateway/files";
 import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
@@ -82,7 +90,6 @@ export class Hermes extends pulumi.ComponentResource {
 
     const bundle = configBundle({
       config,
-      apply: applyProgram(),
       files: {
         ...gatewayFiles(config, memoryPlan(plan)),
         "/etc/hermes/nftables.nft": nftablesFile(config),
@@ -105,6 +112,7 @@ export class Hermes extends pulumi.ComponentResource {
         ...(args.secrets["hostKey"] === undefined
           ? {}
           : { hostKey: pulumi.unsecret(args.secrets["hostKey"].apply(publicKeyOf)) }),
+        programBundle: programBundle(applyProgram()),
         configBundle: bundle,
         secretsBundle: secrets,
         // A hash over a bundle with the gateway's token in it tells nobody anything.

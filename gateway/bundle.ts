@@ -14,22 +14,28 @@ export interface BundleMeta {
 
 export interface ConfigBundleInput {
   config: HermesConfig;
-  /** hermes-apply itself: file name → text. */
-  apply: Record<string, string>;
   /** Absolute path → file. What another file of the same path says before it is replaced. */
   files: Record<string, BundleFile>;
   /** Agent id → path in its workspace → file. */
   workspaces: Record<string, Record<string, BundleFile>>;
 }
 
+/**
+ * hermes-apply itself (file name → text), on the standard input of `hermes-apply stage program`. A bundle of its own, so
+ * that the preview of an edited configuration is not drowned in it.
+ */
+export function programBundle(program: Record<string, string>): string {
+  const files = Object.entries(program).map(([name, text]) => [name, text.replace(/\n$/, "").split("\n")]);
+  return stableJson({ hermes: 1, kind: "program", apply: Object.fromEntries(files) });
+}
+
 /** The plain bundle, on the standard input of `hermes-apply stage config`. Holds no secret. */
-export function configBundle({ config, apply, files, workspaces }: ConfigBundleInput): string {
+export function configBundle({ config, files, workspaces }: ConfigBundleInput): string {
   const { version, before } = config.openclaw;
   const { node } = config.sources;
   return stableJson({
     hermes: 1,
     kind: "config",
-    apply: Object.fromEntries(Object.entries(apply).map(([name, text]) => [name, text.replace(/\n$/, "").split("\n")])),
     files,
     workspaces,
     openclaw: { version, before },

@@ -11,7 +11,7 @@ import { labCatalogue } from "./catalogue";
 import { controlSocket } from "./control";
 import { labCredentials } from "./credentials";
 import { startDigitalOcean, type DigitalOcean } from "./digitalocean";
-import { ContainerSubstrate } from "./droplets";
+import { ContainerSubstrate, startMetadata } from "./droplets";
 import { labOf, type Lab } from "./lab";
 import { startServices, type Services } from "./services";
 import { startTailnet, type LabTailnet } from "./tailnet";
@@ -33,6 +33,8 @@ async function start(lab: Lab): Promise<Parts> {
   const substrate = await ContainerSubstrate.open(lab, {
     caCertificate: readFileSync(services.caCertificatePath, "utf8"),
   });
+  await startMetadata(lab);
+  startPrivateProbe();
   mkdirSync(join(lab.dir, "digitalocean"), { recursive: true });
   const digitalocean = await startDigitalOcean({
     substrate,
@@ -43,6 +45,12 @@ async function start(lab: Lab): Promise<Parts> {
     timings: { activeMs: 0, actionMs: 500 },
   });
   return { digitalocean, services, tailnet, substrate };
+}
+
+/** Something in a private range that answers, so that a droplet's account that gets no answer was kept from it. */
+function startPrivateProbe(): void {
+  const { v4, port } = ADDRESSES.privateProbe;
+  createServer((_request, response) => response.end("private\n")).listen(port, v4);
 }
 
 async function answerControl(parts: Parts, path: string, body: unknown): Promise<unknown> {

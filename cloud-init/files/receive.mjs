@@ -1,4 +1,4 @@
-// Second half of the hermes-apply stub: unpacks the "apply" of a config bundle, then runs that.
+// Second half of the hermes-apply stub: unpacks a program bundle, hands every other verb to the newest one.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -27,12 +27,13 @@ function unpack(files) {
 }
 
 function main() {
-  if (verb[0] === "stage" && verb[1] === "config") {
-    const { apply } = JSON.parse(input);
-    if (apply) unpack(apply);
+  if (verb.join(" ") === "stage program") {
+    unpack(JSON.parse(input).apply);
+    console.log(JSON.stringify({ ok: true }));
+    return 0;
   }
   const program = `${root}/current/main.ts`;
-  if (!existsSync(program)) throw new Error("no configuration was staged yet");
+  if (!existsSync(program)) throw new Error("no program was staged yet");
   return (
     spawnSync(process.execPath, [program, ...verb], { input, stdio: [input ? "pipe" : "ignore", 1, 2] }).status ?? 1
   );

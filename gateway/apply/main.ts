@@ -1,5 +1,6 @@
 // hermes-apply: the one way to change what runs on the droplet. Bundles arrive on standard input.
 //
+//   stage program                  this program; unpacked by the stub that the user data brought
 //   stage config | stage secrets   keep a bundle, change nothing
 //   activate                       make the staged bundles the ones that run
 //   status [--agent-turn]          how the gateway is

@@ -17,6 +17,8 @@ beforeAll(() => {
   dismissJanitor = hireJanitor(project.dir, "lab");
 });
 
+beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
+
 afterAll(async () => {
   await tearDown(project.lab);
   project.remove();
@@ -105,45 +107,60 @@ describe("the agent", () => {
     await project.control("services/openrouter/model", { id: FIRST, failure: null });
   });
 
-  /** Runs one command by the agent's exec tool and hands back what the tool reported to the model. */
-  const inAgentsShell = async (command: string): Promise<string> => {
-    const marker = `run-${Math.random().toString(36).slice(2)}`;
+  /** Runs commands by the agent's exec tool, in one turn; what the tool reported to the model, command by command. */
+  const inAgentsShell = async (commands: string[]): Promise<string[]> => {
+    const script = commands.map((command) => `echo "=== next"; (${command}) 2>&1; echo "status $?"`).join("\n");
     const since = (await project.modelCalls()).at(-1)?.number ?? 0;
     await project.control("services/openrouter/script", {
-      steps: [
-        { match: marker, toolCall: { name: "exec", arguments: { command: `${command} 2>&1; echo "status $?"` } } },
-      ],
+      steps: [{ match: "run the commands", toolCall: { name: "exec", arguments: { command: script } } }],
     });
-    await project.ask(`please ${marker}`, marker);
-    const calls = await project.modelCalls(since);
-    const results = calls.flatMap((call) => call.messages).filter((message) => message.role === "tool");
+    await project.ask("run the commands", "shell");
     await project.control("services/openrouter/script", { steps: [] });
-    return results.map((message) => message.text).join("\n");
+    const messages = (await project.modelCalls(since)).flatMap((call) => call.messages);
+    const report = messages.find((message) => message.role === "tool" && message.text.includes("=== next"));
+    return (report?.text ?? "").split("=== next").slice(1);
   };
 
-  it("has a shell, as its own account", async () => {
-    expect(await inAgentsShell("id -un; pwd; ls")).toMatch(/agent[\s\S]*SOUL\.md[\s\S]*status 0/);
+  const ALLOWED = {
+    "a shell as its own account, in its workspace": ["id -un; ls", /agent[\s\S]*SOUL\.md[\s\S]*status 0/],
+    "the internet": ["curl -s -m 10 -o /dev/null https://openrouter.ai/api/v1/models", /status 0/],
+  } as const;
+  const DENIED = {
+    "the gateway's secrets": "cat /etc/openclaw/secrets/*",
+    "the gateway's configuration": "cat /etc/openclaw/openclaw.json",
+    "the gateway's state": "ls /var/lib/openclaw/state",
+    "the gateway's environment": 'cat /proc/$(pgrep -o -f "gateway --port" || echo 1)/environ',
+    "the gateway itself": "curl -s -m 5 http://127.0.0.1:18789/readyz",
+    "root's SSH": "timeout 5 bash -c '</dev/tcp/127.0.0.1/22'",
+    "the metadata address": "curl -s -m 5 http://169.254.169.254/metadata/v1/user-data",
+    "the tailnet": "curl -s -m 5 http://100.64.0.1/",
+    "a private range": "curl -s -m 5 http://10.10.0.1/",
+    root: "sudo -n id",
+  };
+  let said: string[] = [];
+
+  it("has an exec tool that reports", async () => {
+    said = await inAgentsShell([...Object.values(ALLOWED).map(([command]) => command), ...Object.values(DENIED)]);
+    expect(said).toHaveLength(Object.keys(ALLOWED).length + Object.keys(DENIED).length);
   });
 
-  it.each([
-    ["the gateway's secrets", "cat /etc/openclaw/secrets/*"],
-    ["the gateway's configuration", "cat /etc/openclaw/openclaw.json"],
-    ["the gateway's state", "ls /var/lib/openclaw/state"],
-    ["the gateway's environment", 'cat /proc/$(pgrep -o -f "gateway --port")/environ'],
-    ["the gateway itself", "curl -s -m 5 http://127.0.0.1:18789/readyz"],
-    ["root's SSH", "timeout 5 bash -c '</dev/tcp/127.0.0.1/22'"],
-    ["the metadata address", "curl -s -m 5 http://169.254.169.254/metadata/v1/user-data"],
-    ["the tailnet", "curl -s -m 5 http://100.64.0.1/"],
-    ["a private range", "curl -s -m 5 http://10.10.0.1/"],
-    ["root", "sudo -n id"],
-  ])("is denied %s", async (_what, command) => {
-    const said = await inAgentsShell(command);
-    expect(said).toMatch(/status ([1-9]\d*)/);
-    expect(said).not.toMatch(/sk-or-v1|uid=0|"ready":true|#cloud-config/);
-  });
+  it.each(Object.entries(ALLOWED).map(([what, [, expected]], index) => [what, expected, index] as const))(
+    "has %s",
+    (_what, expected, index) => expect(said[index]).toMatch(expected),
+  );
 
-  it("reaches the internet", async () => {
-    expect(await inAgentsShell("curl -s -m 10 -o /dev/null https://openrouter.ai/api/v1/models")).toMatch(/status 0/);
+  it.each(Object.keys(DENIED).map((what, index) => [what, index + Object.keys(ALLOWED).length] as const))(
+    "is denied %s",
+    (_what, index) => {
+      expect(said[index]).toMatch(/status [1-9]\d*/);
+      expect(said[index]).not.toMatch(/sk-or-v1|uid=0|"ready":true|#cloud-config/);
+    },
+  );
+
+  it("is kept from what is there: root reaches the metadata address and the private range", async () => {
+    for (const url of ["http://169.254.169.254/metadata/v1/id", "http://10.10.0.1/"]) {
+      expect(await project.droplet(`curl -s -m 5 -o /dev/null -w '%{http_code}' ${url}`)).toBe("200");
+    }
   });
 });
 
@@ -208,7 +225,10 @@ describe("exposure", () => {
   });
 
   it("over the tailnet is SSH alone", async () => {
-    expect(await openPorts(project.lab, "operator", outputs.tailnet.address)).toEqual([22]);
+    const urls = await project.droplet("tailscale status --json | grep -A3 PeerAPIURL | head -4");
+    const tailscalesOwn = [...urls.matchAll(/:(\d+)"/g)].map((match) => Number(match[1]));
+    const open = await openPorts(project.lab, "operator", outputs.tailnet.address);
+    expect(open.filter((port) => !tailscalesOwn.includes(port))).toEqual([22]);
   });
 });
 
@@ -218,11 +238,13 @@ describe("an edit of SOUL.md", () => {
     await project.ask("remember the word marmalade");
     edit("workspace/main/SOUL.md", /^# Who you are$/m, "# Who you are, edition SOULMARK-2");
     const preview = await project.pulumi("preview", "--diff");
-    expect(preview.stdout).toMatch(/\+.*edition SOULMARK-2/);
+    const changed = preview.stdout.split("\n").filter((line) => line.includes("SOULMARK-2"));
+    expect(changed.join("\n")).toMatch(/[~+].*edition SOULMARK-2/);
+    expect(preview.stdout.split("\n").length).toBeLessThan(900);
     expect(preview.stdout).not.toMatch(/digitalocean:index\/droplet:Droplet.*replace/);
     const up = await project.up();
     expect({ code: up.code, out: up.code === 0 ? "" : up.stdout.slice(-2000) }).toEqual({ code: 0, out: "" });
-    expect(up.stdout).toMatch(/2 updated|~ 2/);
+    expect(up.stdout).toMatch(/~ 2 updated/);
     await project.control("services/openrouter/script", {
       steps: [{ match: "who are you", echoSystem: "SOULMARK-\\d" }],
     });

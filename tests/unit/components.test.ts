@@ -104,9 +104,10 @@ describe("a hermes", () => {
     });
   });
 
-  it("runs its three remote commands anew on a new droplet, silent, and with no delete script", async () => {
+  it("runs its four remote commands anew on a new droplet, silent, and with no delete script", async () => {
     const commands = (await register()).filter((one) => one.type === "command:remote:Command");
     expect(commands.map((one) => one.inputs["create"])).toEqual([
+      "hermes-apply stage program",
       "hermes-apply stage config",
       "hermes-apply stage secrets",
       "hermes-apply activate",

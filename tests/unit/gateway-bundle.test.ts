@@ -18,7 +18,7 @@ import { hermesConfig } from "../fixtures/gateway-config";
 
 const meta = { mode: "0644", owner: "root:root" };
 const bundle = (change: Partial<Parameters<typeof configBundle>[0]> = {}) =>
-  configBundle({ config: hermesConfig, apply: { "main.ts": "a\nb\n" }, files: {}, workspaces: {}, ...change });
+  configBundle({ config: hermesConfig, files: {}, workspaces: {}, ...change });
 
 describe("bundles", () => {
   it("are the same text for the same content, in whatever order it came", () => {
@@ -46,7 +46,6 @@ describe("bundles", () => {
     expect(JSON.parse(bundle())).toMatchObject({
       hermes: 1,
       kind: "config",
-      apply: { "main.ts": ["a", "b"] },
       openclaw: { version: "2026.9.6", before: "2026-11-20" },
       node: { version: "24.21.0", url: "https://nodejs.org/dist/v24.21.0/node-v24.21.0-linux-x64.tar.xz" },
     });
