@@ -7,6 +7,8 @@ import { deeds, startBench, type EngineBench } from "./harness";
 jest.setTimeout(240_000);
 
 const PROJECT = join(__dirname, "..", "..");
+/** The project's program from a folder of its own, where the engine may write a stack's file. */
+const PROGRAM = join(PROJECT, "tests/fixtures/impatient-program");
 const COMMITTED = (load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as { config: object }).config;
 const SECRETS = {
   openrouterApiKey: "sk-or-v1-engine-test-secret",
@@ -30,7 +32,7 @@ afterEach(() => bench.stop());
 
 describe("the hermes stack, before anything is built", () => {
   beforeEach(async () => {
-    bench = await startBench({ stack: "hermes" });
+    bench = await startBench({ stack: "hermes", program: PROGRAM });
   });
 
   it("previews its first create, with every secret hidden and the configuration readable", async () => {
@@ -83,7 +85,7 @@ describe("a droplet that never becomes active", () => {
   it("fails the update with one clear error, and destroy removes all that was made", async () => {
     bench = await startBench({
       stack: "hermes",
-      program: join(PROJECT, "tests/fixtures/impatient-program"),
+      program: PROGRAM,
       timings: { activeMs: 3_600_000 },
     });
     await configure({ "hermes:volumeGiB": 0 });
