@@ -43,11 +43,12 @@ export interface ModelFailure {
 }
 
 /**
- * A scripted answer, used for the first call whose last user message matches. A tool call is answered once; its
+ * A scripted answer, used for the first call in which a user message since the last answer matches (OpenClaw adds
+ * messages of its own after the user's). A tool call is answered once; its
  * result comes back in a later call, and that one is answered by the next step that matches, or by default.
  */
 export interface ScriptStep {
-  /** Text or regular expression source to find in the last user message; absent: matches every call. */
+  /** Text or regular expression source to find in the user messages since the last answer; absent: matches every call. */
   match?: string | RegExp;
   toolCall?: { name: string; arguments: Record<string, unknown> };
   text?: string;
@@ -271,7 +272,9 @@ function recordedMessage(message: WireMessage): RecordedMessage {
 }
 
 function lastUserText(call: RecordedCall): string {
-  return call.messages.findLast((message) => message.role === "user")?.text ?? "";
+  const answered = call.messages.findLastIndex((message) => message.role === "assistant");
+  const asked = call.messages.slice(answered + 1).filter((message) => message.role === "user");
+  return asked.map((message) => message.text).join("\n");
 }
 
 function matches(match: string | RegExp | undefined, text: string): boolean {
