@@ -172,7 +172,7 @@ describe("the first boot", () => {
     const bundle = JSON.stringify(ECHO_APPLY);
     expect(await apply(DROPLET, ["status"])).toMatchObject({
       code: 1,
-      reply: { ok: false, error: "no configuration was staged yet" },
+      reply: { ok: false, error: "no program was staged yet" },
     });
     const staged = { code: 0, reply: { ok: true, verb: ["stage", "config"], bytes: bundle.length, ca: "1" } };
     for (let twice = 0; twice < 2; twice++) {
