@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { labOf, type Lab } from "../../localcloud/lab";
 import { releaseDroplets } from "../../localcloud/droplets";
 import { destroyNetwork, run } from "../../localcloud/network";
@@ -26,9 +28,30 @@ export function hireJanitor(project: string, instance: string): () => void {
   return () => void janitor.kill("SIGTERM");
 }
 
+/** Ends what still works in a test's own copy of the project: a killed run's `npm start` would go on building its lab. */
+async function endProcessesIn(folder: string): Promise<void> {
+  const inside = (pid: string): boolean => {
+    try {
+      return pid !== String(process.pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  };
+  for (;;) {
+    const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && inside(name));
+    if (found.length === 0) return;
+    for (const pid of found) process.kill(Number(pid), "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 async function main([project = "", instance = "", run = ""]: string[]): Promise<void> {
+  process.chdir("/");
   while (existsSync(`/proc/${run}`)) await new Promise((resolve) => setTimeout(resolve, 500));
+  const isCopy = project.startsWith(`${tmpdir()}/`);
+  if (isCopy) await endProcessesIn(project);
   await removeLab(labOf(project, instance));
+  if (isCopy) rmSync(dirname(project), { recursive: true, force: true });
 }
 
 if (require.main === module) void main(process.argv.slice(2));

@@ -129,7 +129,7 @@ describe("the agent", () => {
     "the gateway's secrets": "cat /etc/openclaw/secrets/*",
     "the gateway's configuration": "cat /etc/openclaw/openclaw.json",
     "the gateway's state": "ls /var/lib/openclaw/state",
-    "the gateway's environment": 'cat /proc/$(pgrep -o -f "gateway --port" || echo 1)/environ',
+    "the gateway's environment": "cat /proc/GATEWAY/environ",
     "the gateway itself": "curl -s -m 5 http://127.0.0.1:18789/readyz",
     "root's SSH": "timeout 5 bash -c '</dev/tcp/127.0.0.1/22'",
     "the metadata address": "curl -s -m 5 http://169.254.169.254/metadata/v1/user-data",
@@ -140,7 +140,9 @@ describe("the agent", () => {
   let said: string[] = [];
 
   it("has an exec tool that reports", async () => {
-    said = await inAgentsShell([...Object.values(ALLOWED).map(([command]) => command), ...Object.values(DENIED)]);
+    const pid = await gatewayPid();
+    const denied = Object.values(DENIED).map((command) => command.replace("GATEWAY", pid));
+    said = await inAgentsShell([...Object.values(ALLOWED).map(([command]) => command), ...denied]);
     expect(said).toHaveLength(Object.keys(ALLOWED).length + Object.keys(DENIED).length);
   });
 
