@@ -12,10 +12,16 @@ const project = join(__dirname, "..");
 let interrupted = false;
 let running;
 
+const prepare = (kind) => node(["-r", "ts-node/register/transpile-only", join(project, "tests/prepare.ts"), kind]);
+
 function jest(kind, report, extra) {
   const args = ["--selectProjects", kind, "--maxWorkers", WORKERS[kind], "--json", "--outputFile", report, ...extra];
+  return node([join(project, "node_modules/jest/bin/jest.js"), ...args]);
+}
+
+function node(args) {
   return new Promise((resolve) => {
-    running = spawn(process.execPath, [join(project, "node_modules/jest/bin/jest.js"), ...args], {
+    running = spawn(process.execPath, args, {
       cwd: project,
       // A group of its own: the terminal's Ctrl-C reaches jest once, by us, and its tests clean up.
       detached: true,
@@ -60,7 +66,8 @@ async function main() {
   for (const kind of only === undefined ? KINDS : [only]) {
     if (interrupted) break;
     const report = join(reports, `${kind}.json`);
-    code = (await jest(kind, report, extra)) || code;
+    const prepared = await prepare(kind);
+    code = prepared || (await jest(kind, report, extra)) || code;
     const counted = count(report);
     for (const key of Object.keys(total)) total[key] += counted[key];
   }

@@ -5,7 +5,9 @@ import { createNetwork, destroyNetwork, inNamespace, run, tryRun, waitFor } from
 import { recordedProcesses, isRunning, startRecorded, startTimeOf, stopRecorded } from "../../localcloud/processes";
 import { operatorMember, startOperator, tailnetCredentials } from "../../localcloud/tailnet";
 import { login, startMember, tailscale, type TailnetMember } from "../../localcloud/tailnet/operator";
+import { hireJanitor } from "./janitor";
 
+let dismissJanitor: () => void = () => undefined;
 const project = join(__dirname, "..", "..");
 const lab = labOf(project, "tailnet-test");
 const droplet: TailnetMember = { name: "hermes", ns: lab.ns.outside, tun: `td-${lab.id}` };
@@ -116,6 +118,7 @@ describe("the lab's tailnet", () => {
       if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm start\` once, or build the lab's programs`);
     }
     await cleanUp();
+    dismissJanitor = hireJanitor(project, "tailnet-test");
     await createNetwork(lab);
     await startDaemon();
     await startOperator(lab);
@@ -123,7 +126,10 @@ describe("the lab's tailnet", () => {
     await startOperator(lab);
   }, 120_000);
 
-  afterAll(cleanUp, 60_000);
+  afterAll(async () => {
+    await cleanUp();
+    dismissJanitor();
+  }, 60_000);
 
   it("refuses a wrong API key with 401 and a message", async () => {
     const { status, body } = await call("GET", "/tailnet/-/devices", undefined, "tskey-api-wrong");
