@@ -45,6 +45,7 @@ export class Hermes extends pulumi.ComponentResource {
     const names = resourceNames(config.stack);
     const birth = bootstrapInput(config);
     const id = bootstrapId(config);
+    const birthDigest = userDataDigest(birth);
     const { hostname, tag } = config.tailnet;
     const deployKey = secret(args, "deployKey");
     const publicKey = pulumi.unsecret(deployKey.apply(publicKeyOf));
@@ -81,7 +82,7 @@ export class Hermes extends pulumi.ComponentResource {
     const droplet = host.droplet;
     const born = new pulumi.Stash(
       `${name}-birth`,
-      { input: userDataDigest(birth) },
+      { input: birthDigest },
       { parent: this, ignoreChanges: ["input"], replacementTrigger: id },
     );
 
@@ -138,7 +139,7 @@ export class Hermes extends pulumi.ComponentResource {
       cost: plan.cost,
       bootstrap: {
         revision: config.bootstrapRevision,
-        outdated: born.output.apply((digest) => digest !== userDataDigest(birth)),
+        outdated: born.output.apply((digest) => digest !== birthDigest),
       },
       verified: gateway.verified,
       tunnel: pulumi.interpolate`ssh -N -L 18789:127.0.0.1:18789 root@${address}`,

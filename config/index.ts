@@ -3,6 +3,6 @@ export { checkConfig, type CheckContext, type CheckResult } from "./check";
 export { baseName, resourceNames, type ResourceNames } from "./names";
 export { ConfigError, formatProblems, type Problem } from "./problem";
 export { readConfig, readSecrets } from "./read";
-export { reportAndExit, withPlainErrors } from "./report";
+export { withPlainErrors } from "./report";
 export * from "./types";
 export { readWorkspace, type Workspace, type WorkspaceEntry } from "./workspace";

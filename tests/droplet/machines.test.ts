@@ -5,10 +5,11 @@ import { ADDRESSES } from "../../localcloud/addresses";
 import { ContainerSubstrate, dropletPaths, execInDroplet } from "../../localcloud/droplets";
 import { dropletSwaps } from "../../localcloud/droplets/swap";
 import { labOf } from "../../localcloud/lab";
-import { createNetwork, inNamespace, run, tryRun, waitFor } from "../../localcloud/network";
+import { createNetwork, inNamespace, tryRun, waitFor } from "../../localcloud/network";
 import { startRecorded } from "../../localcloud/processes";
 import type { DropletFirewall, DropletSpec } from "../../localcloud/substrate";
 import { hireJanitor, removeLab } from "./janitor";
+import { openPorts as scan } from "./scan";
 
 jest.setTimeout(60_000);
 
@@ -71,13 +72,7 @@ const cloudInitDone = (id: number) =>
 const swapIsOn = (id: number) =>
   waitFor("the swap is on", async () => (await inside(id, "swapon --show=NAME --noheadings")) === "/swapfile");
 
-/** Open ports of an address, as the world sees them. */
-async function openPorts(address: string, ports = "-p-"): Promise<number[]> {
-  const family = address.includes(":") ? ["-6"] : [];
-  const speed = ["-n", "-Pn", "-T5", "--min-rate", "20000", "--max-retries", "1"];
-  const report = await run(inNamespace(lab.ns.outside, ["nmap", ...family, ...speed, ports, "-oG", "-", address]));
-  return [...report.matchAll(/(\d+)\/open\//g)].map((match) => Number(match[1]));
-}
+const openPorts = (address: string, ports?: string): Promise<number[]> => scan(lab, "outside", address, ports);
 
 const reaches = async (id: number, url: string): Promise<boolean> =>
   (await execInDroplet(lab, id, ["curl", "-sf", "--globoff", "--max-time", "2", "-o", "/dev/null", url])).code === 0;
