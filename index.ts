@@ -1,12 +1,12 @@
 // Configuration in, hermes out.
 import { Hermes } from "./components";
-import { loadCatalogue, readConfig, readSecrets, withPlainErrors } from "./config";
+import { loadCatalogue, planInput, readConfig, readSecrets, withPlainErrors } from "./config";
 import { plan } from "./planner";
 
 export = async () =>
   withPlainErrors(async () => {
     const catalogue = await loadCatalogue();
     const config = readConfig(catalogue, __dirname);
-    const hermes = new Hermes(config.stack, { config, plan: plan(config, catalogue), secrets: readSecrets() });
+    const hermes = new Hermes(config.stack, { config, plan: plan(planInput(config), catalogue), secrets: readSecrets() });
     return hermes.outputs;
   });

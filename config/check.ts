@@ -4,6 +4,7 @@ import { readAgents } from "./agents";
 import { DEFAULTS, KEY_NAMES } from "./keys";
 import { readMachine } from "./machine";
 import { readMcpServers } from "./mcp";
+import { readLocalModel, readOllama } from "./local-model";
 import { readModels } from "./models";
 import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
 import { checkPorts } from "./ports";
@@ -49,6 +50,9 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const telegram = readTelegram(reader, raw["telegram"]);
   const node = readNode(reader, raw["node"]);
   const verify = reader.map("hermes:verify", raw["verify"], ["agentTurn"]);
+  const models = readModels(reader, raw["models"]);
+  const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined });
+  const own = Object.values(agents).flatMap(({ model }) => (model === undefined ? [] : [model]));
   const config: HermesConfig = {
     stack: context.stack,
     ...machine,
@@ -57,8 +61,10 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     tailnet: readTailnet(reader, raw["tailnet"], context.stack),
     openclaw: readOpenclaw(reader, raw["openclaw"]),
     node,
-    models: readModels(reader, raw["models"]),
-    agents: readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined }),
+    models,
+    ollama: readOllama(reader, raw["ollama"]),
+    localModel: readLocalModel(reader, raw["localModel"], [models.primary, ...models.fallbacks, ...own]),
+    agents,
     mcpServers: readMcpServers(reader, raw["mcpServers"], Object.keys(context.secrets), referenced),
     ...(telegram ? { telegram } : {}),
     verify: { agentTurn: reader.boolean("hermes:verify.agentTurn", verify["agentTurn"], DEFAULTS.agentTurn) ?? true },

@@ -6,3 +6,4 @@ export { readConfig, readSecrets } from "./read";
 export { withPlainErrors } from "./report";
 export * from "./types";
 export { readWorkspace, type Workspace, type WorkspaceEntry } from "./workspace";
+export { planInput } from "./local-model";

@@ -17,6 +17,8 @@ export const KEYS = {
   openclaw: "object",
   node: "object",
   models: "object",
+  ollama: "string",
+  localModel: "object",
   agents: "object",
   mcpServers: "object",
   telegram: "object",
@@ -42,6 +44,10 @@ export const DEFAULTS = {
   tailnetTag: "tag:hermes",
   nodeVersion: "24.21.0",
   agentTurn: true,
+  ollama: "auto",
+  contextTokens: 65_536,
+  cacheType: "q8_0",
+  ollamaUrl: "https://github.com/ollama/ollama/releases/download/v{version}/ollama-linux-amd64.tar.zst",
   nodeUrl: "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.xz",
   tailscale: {
     url: "https://pkgs.tailscale.com/stable/debian",
@@ -56,4 +62,9 @@ export const NODE_DIGESTS: Readonly<Record<string, string>> = {
   "24.21.0": "fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6",
   "24.20.0": "2f2c0da162318f0de47665410c7c8c2ed3d36c8f3105de4bbc61176c70a7cbf2",
   "24.18.0": "55aa7153f9d88f28d765fcdad5ae6945b5c0f98a36881703817e4c450fa76742",
+};
+
+/** SHA-256 of Ollama's ollama-linux-amd64.tar.zst by version, from seven independent public files that pin it. */
+export const OLLAMA_DIGESTS: Readonly<Record<string, string>> = {
+  "0.24.0": "15c5f8d66ba06e0d3b4719df8868612dbd66e14e82760929bb3552e1657cdcdb",
 };

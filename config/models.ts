@@ -1,4 +1,5 @@
 import type { Reader } from "./reader";
+import { OLLAMA_TAG } from "./local-model";
 import type { ModelsConfig } from "./types";
 
 /** OpenRouter's own routers: the only ids that may stand without a vendor. */
@@ -14,13 +15,14 @@ const FIX = 'For example "openrouter/google/gemma-4-31b-it:free"; the list is on
 export function readModel(reader: Reader, key: string, value: unknown): string | undefined {
   const model = reader.text(key, value, { allowed: ALLOWED, fix: FIX });
   if (model === undefined) return undefined;
+  if (model.startsWith("ollama/") && OLLAMA_TAG.test(model.slice("ollama/".length))) return model;
   if (OPENROUTER.test(model) || ROUTERS.includes(model)) return model;
   reader.reject(key, model, modelFault(model), ALLOWED, modelFix(model));
   return undefined;
 }
 
 function modelFault(model: string): string {
-  if (model.startsWith("ollama/")) return "hermes does not install local models yet";
+  if (model.startsWith("ollama/")) return "it is not a tag of Ollama";
   if (/^openrouter\/[^/]+$/.test(model)) return "the vendor is missing";
   if (!model.startsWith("openrouter/")) return "its provider is not one that hermes sets up";
   return "it is not an id of OpenRouter";
@@ -35,7 +37,7 @@ function modelFix(model: string): string {
 
 export function readModels(reader: Reader, value: unknown): ModelsConfig {
   const key = "hermes:models";
-  const map = reader.map(key, value, ["primary", "fallbacks"]);
+  const map = reader.map(key, value, ["primary", "fallbacks", "allowUnknown", "allowPaid"]);
   const primary = readModel(reader, `${key}.primary`, map["primary"]) ?? "";
   const seen = new Set([canonicalModel(primary)]);
   const fallbacks = reader.list(`${key}.fallbacks`, map["fallbacks"]).map((entry, i) => {
@@ -46,7 +48,12 @@ export function readModels(reader: Reader, value: unknown): ModelsConfig {
     seen.add(canonicalModel(model));
     return model;
   });
-  return { primary, fallbacks };
+  return {
+    primary,
+    fallbacks,
+    allowUnknown: reader.boolean(`${key}.allowUnknown`, map["allowUnknown"], false) ?? false,
+    allowPaid: reader.boolean(`${key}.allowPaid`, map["allowPaid"], false) ?? false,
+  };
 }
 
 /** OpenClaw resolves `openrouter/free` and `openrouter/openrouter/free` to the same router. */

@@ -1,3 +1,5 @@
+import type { LocalModelWish, OllamaMode } from "../planner/types";
+
 /** Plain, checked configuration of one hermes stack. Holds no secret value and knows no Pulumi. */
 export interface HermesConfig {
   /** Pulumi stack name; the base of every resource's name. */
@@ -18,6 +20,10 @@ export interface HermesConfig {
   openclaw: OpenclawConfig;
   node: NodeConfig;
   models: ModelsConfig;
+  /** Whether a model runs on the droplet itself. */
+  ollama: OllamaMode;
+  /** Which one, and how. */
+  localModel: LocalModelWish;
   /** OpenClaw agents by id, in the order of the configuration; the first is the default one. */
   agents: Record<string, AgentConfig>;
   mcpServers: Record<string, McpServerConfig>;
@@ -57,6 +63,10 @@ export interface ModelsConfig {
   /** Model id with its provider, for example "openrouter/google/gemma-4-31b-it:free". */
   primary: string;
   fallbacks: string[];
+  /** Take ids that OpenRouter does not list (or that hermes could not look up). */
+  allowUnknown: boolean;
+  /** Take models that cost money. */
+  allowPaid: boolean;
 }
 
 export interface AgentConfig {
@@ -97,9 +107,14 @@ export interface VerifyConfig {
 export interface SourcesConfig {
   /** `{version}` in the URL is replaced by node.version. */
   node: { url: string; sha256: string };
+  /** Release of Ollama for linux-amd64, .tar.zst; `{version}` in the URL is replaced by {@link OLLAMA_VERSION}. */
+  ollama: { url: string; sha256: string };
   /** apt repository: `deb [signed-by=…] URL SUITE main`. */
   tailscale: { url: string; suite: string; keyUrl: string; fingerprint: string };
 }
 
 /** Names of the secrets that hermes itself knows; MCP servers may add others. */
 export const KNOWN_SECRETS = ["openrouterApiKey", "telegramBotToken", "gatewayToken", "deployKey", "hostKey"] as const;
+
+/** The Ollama that hermes installs: planner and unit are written for it. */
+export const OLLAMA_VERSION = "0.24.0";

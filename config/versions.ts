@@ -1,6 +1,6 @@
-import { DEFAULTS, NODE_DIGESTS } from "./keys";
+import { DEFAULTS, NODE_DIGESTS, OLLAMA_DIGESTS } from "./keys";
 import type { Reader } from "./reader";
-import type { NodeConfig, OpenclawConfig, SourcesConfig } from "./types";
+import { OLLAMA_VERSION, type NodeConfig, type OpenclawConfig, type SourcesConfig } from "./types";
 import { readUrl } from "./urls";
 
 const OPENCLAW = /^(20\d\d)\.([1-9]|1[0-2])\.(0|[1-9]\d*)(-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*)?$/;
@@ -74,9 +74,10 @@ const DIGEST = /^[0-9a-f]{64}$/;
 
 export function readSources(reader: Reader, value: unknown, nodeVersion: string): SourcesConfig {
   const key = "hermes:sources";
-  const map = reader.map(key, value, ["node", "tailscale"]);
+  const map = reader.map(key, value, ["node", "ollama", "tailscale"]);
   return {
     node: readNodeSource(reader, `${key}.node`, map["node"], nodeVersion),
+    ollama: readOllamaSource(reader, `${key}.ollama`, map["ollama"]),
     tailscale: readTailscaleSource(reader, `${key}.tailscale`, map["tailscale"]),
   };
 }
@@ -94,6 +95,22 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
     pattern: DIGEST,
     allowed: `64 hexadecimal digits; hermes itself knows those of Node ${Object.keys(NODE_DIGESTS).join(", ")}.`,
     fix: `It stands in https://nodejs.org/dist/v${version || "VERSION"}/SHASUMS256.txt, in the line of linux-x64.tar.xz.`,
+  });
+  return { url: url ?? "", sha256: sha256 ?? "" };
+}
+
+function readOllamaSource(reader: Reader, key: string, value: unknown): SourcesConfig["ollama"] {
+  const map = reader.map(key, value, ["url", "sha256"]);
+  const url = readUrl(reader, `${key}.url`, map["url"], {
+    default: DEFAULTS.ollamaUrl,
+    allowed: `The https URL of Ollama ${OLLAMA_VERSION} for linux-amd64, a .tar.zst; {version} in it stands for that version.`,
+    fix: `Write ${DEFAULTS.ollamaUrl}, or leave the key out.`,
+  });
+  const sha256 = reader.text(`${key}.sha256`, lowerCase(map["sha256"]), {
+    default: OLLAMA_DIGESTS[OLLAMA_VERSION],
+    pattern: DIGEST,
+    allowed: "64 hexadecimal digits, the SHA-256 of that file.",
+    fix: `Leave the key out: hermes knows the one of Ollama ${OLLAMA_VERSION}.`,
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
 }

@@ -1,24 +1,7 @@
 import { findSize, type Catalogue, type Size } from "./catalogue";
 import { cost, type Cost } from "./cost";
-import { GATEWAY_PEAK_MIB, gatewayLimits, memTotalMiB, SYSTEM_MIB, type GatewayLimits } from "./memory";
-
-/** What of the configuration decides memory and cost. */
-export interface PlanInput {
-  size: string;
-  swapGiB: number;
-  volumeGiB: number;
-}
-
-/** What the droplet's memory is for, MiB; the stack's output `memory`. */
-export interface MemoryPlan {
-  /** What Linux will report as MemTotal (estimate). */
-  memTotalMiB: number;
-  lines: { what: string; mib: number }[];
-  /** Left at the gateway's peak, swap not counted. */
-  headroomMiB: number;
-  /** Takes what agents' commands and installs need beyond that; never counted as memory. */
-  swapMiB: number;
-}
+import { GATEWAY_PEAK_MIB, gatewayLimits, memTotalMiB, SYSTEM_MIB } from "./memory";
+import type { GatewayLimits, LocalDecision, MemoryLine, MemoryPlan, PlanInput } from "./types";
 
 export interface Plan {
   size: Size;
@@ -26,6 +9,8 @@ export interface Plan {
   /** For the gateway's systemd unit. */
   limits: GatewayLimits;
   cost: Cost;
+  /** The local model, or why there is none. */
+  local: LocalDecision;
 }
 
 /**
@@ -36,18 +21,26 @@ export function plan(config: PlanInput, catalogue: Catalogue): Plan {
   const size = findSize(catalogue, config.size);
   if (size === undefined) throw new Error(`size ${config.size} is not in the catalogue`);
   const memTotal = memTotalMiB(size.memoryMiB);
-  const lines = [
-    { what: "system", mib: SYSTEM_MIB },
-    { what: "gateway at its peak", mib: GATEWAY_PEAK_MIB },
+  const lines: MemoryLine[] = [
+    { what: "system", mib: SYSTEM_MIB, part: "system" },
+    { what: "gateway at its peak", mib: GATEWAY_PEAK_MIB, part: "gateway" },
   ];
-  const headroomMiB = memTotal - lines.reduce((sum, { mib }) => sum + mib, 0);
+  const totalMiB = lines.reduce((sum, { mib }) => sum + mib, 0);
   return {
     size,
-    memory: { memTotalMiB: memTotal, lines, headroomMiB, swapMiB: config.swapGiB * 1024 },
+    memory: { memTotalMiB: memTotal, totalMiB, lines, spareMiB: memTotal - totalMiB, swapMiB: config.swapGiB * 1024 },
     limits: gatewayLimits(memTotal),
     cost: cost(size, config.volumeGiB, catalogue),
+    local: {
+      mode: config.ollama,
+      tag: config.localModel.model ?? "",
+      outcome: "no",
+      why: "",
+      budget: { lines, totalMiB, headroomMiB: 0, memTotalMiB: memTotal },
+    },
   };
 }
 
-export type { Catalogue, Cost, GatewayLimits, Size };
+export type { Catalogue, Cost, Size };
+export type * from "./types";
 export { shippedCatalogue } from "./catalogue";

@@ -1,3 +1,5 @@
+import type { GatewayLimits } from "./types";
+
 /**
  * Memory arithmetic for a droplet that runs the gateway alone. All figures MiB.
  *
@@ -23,16 +25,6 @@ const MEM_TOTAL: Readonly<Record<number, number>> = {
 
 export function memTotalMiB(nominalMiB: number): number {
   return MEM_TOTAL[nominalMiB] ?? Math.floor(nominalMiB * 0.97);
-}
-
-/** Limits of the gateway's systemd unit, MiB. */
-export interface GatewayLimits {
-  /** MemoryHigh: from here the kernel slows the gateway and takes its cache back. */
-  memoryHighMiB: number;
-  /** MemoryMax: what the system does not need; the gateway is killed here, never sshd or tailscaled. */
-  memoryMaxMiB: number;
-  /** Node's --max-old-space-size; a hand-written unit does not get OpenClaw's adaptive one. */
-  heapMiB: number;
 }
 
 export function gatewayLimits(memTotal: number): GatewayLimits {

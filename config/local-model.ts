@@ -1,0 +1,81 @@
+import type { CacheType, LocalModelWish, OllamaMode, PlanInput } from "../planner/types";
+import { DEFAULTS } from "./keys";
+import type { Reader } from "./reader";
+import type { HermesConfig } from "./types";
+
+const MODES = ["auto", "required", "off"];
+const CACHE_TYPES = ["f16", "q8_0", "q4_0"];
+
+/** Ollama's tags: `model:tag`, `namespace/model:tag`, `hf.co/OWNER/REPOSITORY:QUANTISATION`. */
+export const OLLAMA_TAG = /^[a-zA-Z0-9][\w.-]*(\/[\w.-]+){0,2}:[\w.-]+$/;
+
+export function readOllama(reader: Reader, value: unknown): OllamaMode {
+  // YAML 1.1 readers take a bare off for false.
+  const text = value === false || value === "false" ? "off" : value;
+  const mode = reader.text("hermes:ollama", text, {
+    default: DEFAULTS.ollama,
+    pattern: new RegExp(`^(${MODES.join("|")})$`),
+    allowed: "auto (a model where one fits; on 8 GB only one asked for by name), required, or off.",
+    fix: "Write auto.",
+  });
+  return (mode ?? DEFAULTS.ollama) as OllamaMode;
+}
+
+/**
+ * @param chain every model that the chain or an agent names: an `ollama/TAG` among them is a model asked for by name
+ */
+export function readLocalModel(reader: Reader, value: unknown, chain: readonly string[]): LocalModelWish {
+  const key = "hermes:localModel";
+  const map = reader.map(key, value, ["model", "contextTokens", "cacheType"]);
+  const model = reader.text(`${key}.model`, map["model"], {
+    default: "",
+    pattern: OLLAMA_TAG,
+    allowed: "A tag of Ollama's library with its variant, such as qwen3.5:9b.",
+    fix: "Write qwen3.5:9b, or leave the key out: the best that fits is taken.",
+  });
+  const contextTokens = reader.integer(`${key}.contextTokens`, map["contextTokens"], {
+    default: DEFAULTS.contextTokens,
+    min: 16_384,
+    max: 1_048_576,
+    allowed: "16384 to what the model was trained for; an agent's first turn alone is about 14,000 tokens.",
+    fix: `Write ${DEFAULTS.contextTokens}.`,
+  });
+  const cacheType = reader.text(`${key}.cacheType`, map["cacheType"], {
+    default: DEFAULTS.cacheType,
+    pattern: new RegExp(`^(${CACHE_TYPES.join("|")})$`),
+    allowed: "f16, q8_0 (half of it, hardly worse) or q4_0 (a quarter, worse at long contexts).",
+    fix: `Write ${DEFAULTS.cacheType}.`,
+  });
+  const tag = oneTag(reader, model ?? "", chain);
+  return {
+    ...(tag === "" ? {} : { model: tag }),
+    contextTokens: contextTokens ?? DEFAULTS.contextTokens,
+    cacheType: (cacheType ?? DEFAULTS.cacheType) as CacheType,
+  };
+}
+
+/** One local model at a time: memory is for one. */
+function oneTag(reader: Reader, named: string, chain: readonly string[]): string {
+  const tags = new Set(chain.filter((model) => model.startsWith("ollama/")).map((model) => model.slice(7)));
+  if (named !== "") tags.add(named);
+  const [first = "", second] = [...tags];
+  if (second !== undefined)
+    reader.reject(
+      "hermes:localModel.model",
+      [...tags].join(", "),
+      "the droplet runs one local model, and several are named",
+      "One tag, in hermes:localModel.model; ollama/<that tag> in hermes:models and hermes:agents.",
+      `Name one of them everywhere, for example ${first}.`,
+    );
+  return named === "" ? first : named;
+}
+
+/** What of the configuration the planner wants to know. */
+export function planInput(config: HermesConfig): PlanInput {
+  const { size, region, swapGiB, volumeGiB, ollama, localModel } = config;
+  return {
+    ...{ size, region, swapGiB, volumeGiB, ollama, localModel },
+    agents: Object.keys(config.agents).length,
+    stdioMcpServers: Object.values(config.mcpServers).filter((server) => "command" in server).length,
+  };
+}
