@@ -18,7 +18,11 @@ export type Run = (
   inputs: Values,
   environment: Record<string, string>,
   context: Context,
+  /** Told what the command prints, as it comes. */
+  heard: (stream: Stream, chunk: string) => void,
 ) => Promise<Outcome>;
+
+export type Stream = "stdout" | "stderr";
 
 const withoutLastNewline = (output: string): string => output.replace(/\n$/, "");
 
@@ -33,8 +37,10 @@ export function commandType(idPrefix: string, run: Run, rules: DiffRules, extra:
   const runIt = async (command: string, inputs: Values, state: Values | undefined, context: Context) => {
     const given = Object.entries((inputs["environment"] ?? {}) as Record<string, unknown>);
     const environment = Object.fromEntries(given.map(([key, value]) => [key, String(value)]));
-    const outcome = await run(command, inputs, { ...previousOutput(state, inputs), ...environment }, context);
-    show(outcome, inputs, context);
+    const shown = new ShownLines(inputs, context);
+    const heard = (stream: Stream, chunk: string) => shown.take(stream, chunk);
+    const outcome = await run(command, inputs, { ...previousOutput(state, inputs), ...environment }, context, heard);
+    shown.end();
     if (outcome.failure !== undefined) {
       throw new Error(`${outcome.failure}: running ${JSON.stringify(command)}:\n${outcome.combined}`);
     }
@@ -63,8 +69,26 @@ export function commandType(idPrefix: string, run: Run, rules: DiffRules, extra:
   };
 }
 
-function show(outcome: Outcome, inputs: Values, context: Context): void {
-  const logging = text(inputs, "logging") || "stdoutAndStderr";
-  const shown = (logging.includes("tdout") ? outcome.stdout : "") + (logging.includes("tderr") ? outcome.stderr : "");
-  if (logging !== "none" && shown.trim() !== "") context.log(shown.trimEnd());
+/** What `logging` lets people see of a running command, line by line. */
+class ShownLines {
+  private readonly logging: string;
+  private readonly unfinished = { stdout: "", stderr: "" };
+
+  constructor(
+    inputs: Values,
+    private readonly context: Context,
+  ) {
+    this.logging = (text(inputs, "logging") || "stdoutAndStderr").toLowerCase();
+  }
+
+  take(stream: Stream, chunk: string): void {
+    if (!this.logging.includes(stream)) return;
+    const lines = (this.unfinished[stream] + chunk).split("\n");
+    this.unfinished[stream] = lines.pop() ?? "";
+    for (const line of lines) if (line.trim() !== "") this.context.log(line);
+  }
+
+  end(): void {
+    for (const rest of Object.values(this.unfinished)) if (rest.trim() !== "") this.context.log(rest);
+  }
 }

@@ -6,7 +6,7 @@ import { commandType, type Outcome, type Run } from "./command";
 const SHELL = ["/bin/sh", "-c"];
 
 /** Runs in a process group of its own, so that a cancelled run takes the command's children along. */
-const run: Run = (command, inputs, environment, context) =>
+const run: Run = (command, inputs, environment, context, heard) =>
   new Promise<Outcome>((resolve, reject) => {
     const given = texts(inputs["interpreter"]);
     const [program = "/bin/sh", ...args] = given.length > 0 ? given : SHELL;
@@ -16,14 +16,13 @@ const run: Run = (command, inputs, environment, context) =>
       ...(text(inputs, "dir") === "" ? {} : { cwd: text(inputs, "dir") }),
     });
     const outcome: Outcome = { stdout: "", stderr: "", combined: "" };
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      outcome.stdout += chunk;
-      outcome.combined += chunk;
-    });
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      outcome.stderr += chunk;
-      outcome.combined += chunk;
-    });
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (chunk: string) => {
+        outcome[stream] += chunk;
+        outcome.combined += chunk;
+        heard(stream, chunk);
+      });
+    }
     const kill = () => {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     };

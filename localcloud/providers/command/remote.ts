@@ -123,12 +123,12 @@ function dialMessage(connection: Connection, message: string, error: NodeJS.Errn
   return message.startsWith("ssh:") ? `ssh: handshake failed: ${message}` : `dial tcp ${connection.host}: ${message}`;
 }
 
-const run: Run = async (command, inputs, environment, context) => {
+const run: Run = async (command, inputs, environment, context, heard) => {
   const client = await connect(connectionOf(inputs), context.signal);
   const stop = () => client.destroy();
   context.signal.addEventListener("abort", stop, { once: true });
   try {
-    return await execute(client, command, text(inputs, "stdin"), environment);
+    return await execute(client, command, text(inputs, "stdin"), environment, heard);
   } finally {
     context.signal.removeEventListener("abort", stop);
     client.end();
@@ -140,6 +140,7 @@ function execute(
   command: string,
   stdin: string,
   environment: Record<string, string>,
+  heard: Parameters<Run>[4],
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const lost = new Error(`the connection was lost while running ${JSON.stringify(command)}`);
@@ -151,6 +152,7 @@ function execute(
       const take = (name: "stdout" | "stderr") => (chunk: string) => {
         outcome[name] += chunk;
         outcome.combined += chunk;
+        heard(name, chunk);
       };
       channel.setEncoding("utf8").on("data", take("stdout"));
       channel.stderr.setEncoding("utf8").on("data", take("stderr"));
