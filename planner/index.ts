@@ -1,7 +1,10 @@
+import { budget, sumMiB } from "./budget";
 import { findSize, type Catalogue, type Size } from "./catalogue";
 import { cost, type Cost } from "./cost";
-import { GATEWAY_PEAK_MIB, gatewayLimits, memTotalMiB, SYSTEM_MIB } from "./memory";
-import type { GatewayLimits, LocalDecision, MemoryLine, MemoryPlan, PlanInput } from "./types";
+import { decide } from "./decide";
+import { MEASURED, type Constants } from "./measured";
+import { gatewayLimits } from "./memory";
+import type { GatewayLimits, LocalDecision, MemoryPlan, PlanInput } from "./types";
 
 export interface Plan {
   size: Size;
@@ -17,30 +20,31 @@ export interface Plan {
  * Memory and cost of a checked configuration.
  * @throws Error when the size is not in the catalogue, which the configuration's rules have refused before.
  */
-export function plan(config: PlanInput, catalogue: Catalogue): Plan {
-  const size = findSize(catalogue, config.size);
-  if (size === undefined) throw new Error(`size ${config.size} is not in the catalogue`);
-  const memTotal = memTotalMiB(size.memoryMiB);
-  const lines: MemoryLine[] = [
-    { what: "system", mib: SYSTEM_MIB, part: "system" },
-    { what: "gateway at its peak", mib: GATEWAY_PEAK_MIB, part: "gateway" },
-  ];
-  const totalMiB = lines.reduce((sum, { mib }) => sum + mib, 0);
+export function plan(input: PlanInput, catalogue: Catalogue, constants: Constants = MEASURED): Plan {
+  const size = findSize(catalogue, input.size);
+  if (size === undefined) throw new Error(`size ${input.size} is not in the catalogue`);
+  const local = decide(input, size, catalogue, constants);
+  const memory = memoryPlan(input, size, local, constants);
   return {
     size,
-    memory: { memTotalMiB: memTotal, totalMiB, lines, spareMiB: memTotal - totalMiB, swapMiB: config.swapGiB * 1024 },
-    limits: gatewayLimits(memTotal),
-    cost: cost(size, config.volumeGiB, catalogue),
-    local: {
-      mode: config.ollama,
-      tag: config.localModel.model ?? "",
-      outcome: "no",
-      why: "",
-      budget: { lines, totalMiB, headroomMiB: 0, memTotalMiB: memTotal },
-    },
+    memory,
+    limits: gatewayLimits(memory.memTotalMiB, local.install?.memoryMaxMiB, constants),
+    cost: cost(size, input.volumeGiB, catalogue),
+    local,
   };
 }
 
-export type { Catalogue, Cost, Size };
+/** What will be there: the local model's lines only when it is installed. */
+function memoryPlan(input: PlanInput, size: Size, local: LocalDecision, constants: Constants): MemoryPlan {
+  const { lines, memTotalMiB } = local.install ? local.budget : budget(size.memoryMiB, input, undefined, constants);
+  const totalMiB = sumMiB(lines);
+  return { memTotalMiB, totalMiB, lines, spareMiB: memTotalMiB - totalMiB, swapMiB: input.swapGiB * 1024 };
+}
+
+export type { Catalogue, Constants, Cost, Size };
 export type * from "./types";
-export { shippedCatalogue } from "./catalogue";
+export { sumMiB } from "./budget";
+export { cheapest, findSize, shippedCatalogue, soldIn } from "./catalogue";
+export { findLocalModel, localModels, MODELS_AS_OF, proposedModels, type LocalModel } from "./local-models";
+export { FIGURES, MEASURED } from "./measured";
+export { bestModel, cheapestSize, weigh, type WeighInput } from "./weigh";

@@ -1,36 +1,47 @@
+import { MEASURED, type Constants } from "./measured";
 import type { GatewayLimits } from "./types";
 
 /**
- * Memory arithmetic for a droplet that runs the gateway alone. All figures MiB.
- *
- * Measured with OpenClaw 2026.9.6 on Node 24 and two agents after eight turns, one CPU, 2 GiB limit: resident
- * 1.13–1.22 GB, peak 1.21–1.33 GB; with the page cache 1,357 MiB at a heap limit of 768 and 1,593 at 1,472.
+ * MemTotal that Linux reports for a droplet's nominal memory, MiB; estimated, kernel and firmware keep the rest.
+ * hermes-apply reads /proc/meminfo before it installs a model.
  */
+const MEM_TOTAL: readonly (readonly [nominalMiB: number, memTotalMiB: number])[] = [
+  [1024, 960],
+  [2048, 1945],
+  [4096, 3910],
+  [8192, 7900],
+  [16384, 15_900],
+  [32768, 31_900],
+];
 
-/** Debian 13 with tailscaled, sshd and journald. */
-export const SYSTEM_MIB = 250;
+/** Share of the memory beyond the table that Linux reports. */
+const BEYOND = 0.97;
 
-/** The gateway's measured peak, 1.33 GB. */
-export const GATEWAY_PEAK_MIB = 1270;
-
-/** MemTotal that Linux reports for a droplet's nominal memory; estimated, the kernel and firmware keep the rest. */
-const MEM_TOTAL: Readonly<Record<number, number>> = {
-  1024: 960,
-  2048: 1945,
-  4096: 3910,
-  8192: 7900,
-  16384: 15_900,
-  32768: 31_900,
-};
-
+/** Straight lines between the sizes of the table, so that more memory is never less. */
 export function memTotalMiB(nominalMiB: number): number {
-  return MEM_TOTAL[nominalMiB] ?? Math.floor(nominalMiB * 0.97);
+  let [nominal, total] = [0, 0];
+  for (const [nextNominal, nextTotal] of MEM_TOTAL) {
+    const slope = (nextTotal - total) / (nextNominal - nominal);
+    if (nominalMiB <= nextNominal) return Math.floor(total + (nominalMiB - nominal) * slope);
+    [nominal, total] = [nextNominal, nextTotal];
+  }
+  return Math.floor(total + (nominalMiB - nominal) * BEYOND);
 }
 
-export function gatewayLimits(memTotal: number): GatewayLimits {
-  const memoryMaxMiB = memTotal - SYSTEM_MIB;
+/** What stays free beside a local model, MiB. */
+export function headroomMiB(memTotal: number, constants: Constants = MEASURED): number {
+  return Math.max(constants.headroomMinMiB, Math.ceil((memTotal * constants.headroomPercent) / 100));
+}
+
+/**
+ * Limits of the gateway's unit: everything that system and local model do not need.
+ * @param ollamaMaxMiB MemoryMax of Ollama's unit; 0 without a local model
+ */
+export function gatewayLimits(memTotal: number, ollamaMaxMiB = 0, constants: Constants = MEASURED): GatewayLimits {
+  const share = memTotal - ollamaMaxMiB;
+  const memoryMaxMiB = share - constants.systemMiB;
   const memoryHighMiB = memoryMaxMiB - Math.max(96, Math.ceil(memoryMaxMiB * 0.06));
   // 768 of 1,945: the largest heap that was measured well below MemoryHigh on 2 GB. Above 4 GiB nothing is gained.
-  const heapMiB = Math.min(4096, Math.floor((memTotal * 0.4) / 64) * 64);
+  const heapMiB = Math.min(4096, Math.floor((share * 0.4) / 64) * 64);
   return { memoryHighMiB, memoryMaxMiB, heapMiB };
 }

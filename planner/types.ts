@@ -18,19 +18,34 @@ export interface MemoryLine {
   part: "system" | "gateway" | "local model";
 }
 
+/** What takes memory on a droplet. */
+export interface Load {
+  /** Number of agents. */
+  agents: number;
+  /** MCP servers that are processes of the droplet; those behind a URL cost it nothing. */
+  stdioMcpServers: number;
+  localModel: LocalModelWish;
+}
+
+/** Memory of a droplet, MiB; swap is not in it. */
+export interface Budget {
+  lines: MemoryLine[];
+  /** Sum of the lines. */
+  totalMiB: number;
+  /** Kept free beside a local model; 0 without one. */
+  headroomMiB: number;
+  /** What Linux will report as MemTotal (estimate). */
+  memTotalMiB: number;
+}
+
 /** What of the configuration decides memory and cost. */
-export interface PlanInput {
+export interface PlanInput extends Load {
   size: string;
   /** Sizes are proposed for this region where the catalogue knows what it sells. */
   region: string;
   swapGiB: number;
   volumeGiB: number;
-  /** Number of agents. */
-  agents: number;
-  /** MCP servers that are processes of the droplet; those behind a URL cost it nothing. */
-  stdioMcpServers: number;
   ollama: OllamaMode;
-  localModel: LocalModelWish;
 }
 
 export interface LocalModelWish {
@@ -82,17 +97,31 @@ export interface LocalModelPlan {
   environment: Record<string, string>;
 }
 
-/** Whether a local model runs, and why. */
-export interface LocalDecision {
-  mode: OllamaMode;
-  /** The model that was weighed: the one asked for, else the best of those that fit, else the smallest capable one. */
+/** One model weighed on one size. */
+export interface Weighing {
+  /** Ollama's tag. */
   tag: string;
+  /** `no` also where memory would do: below 8 GB, without tools, a context beyond the native one, too small a disk. */
   outcome: Outcome;
-  /** For people, a sentence or two, with figures. */
+  /** What speaks against it, one sentence each, with figures; empty when it fits. */
+  objections: string[];
+  /** Memory with that model; without its lines where its shape is not known. */
+  budget: Budget;
+}
+
+/** Whether a local model runs, and why. */
+export interface LocalDecision extends Weighing {
+  mode: OllamaMode;
+  /**
+   * The model that was weighed: the one asked for, else the best that fits this size, else the best for the cheapest size
+   * that carries one. Its outcome does not know the mode: only `install` says what will be there.
+   */
+  tag: string;
+  /** For people: what is done, what it takes, what there is, what is missing. */
   why: string;
-  /** The budget with that model, also when it is not installed. */
-  budget: { lines: MemoryLine[]; totalMiB: number; headroomMiB: number; memTotalMiB: number };
-  /** Cheapest size of the region that would carry it with headroom; absent: none does, or none is needed. */
+  /** What to do to have a local model; absent when there is nothing to do. */
+  fix?: string;
+  /** Cheapest size of the region that would carry it with headroom; absent: none does, or this one does. */
   fittingSize?: { slug: string; monthlyUsd: number };
   /** Best tool-capable model for the chosen size; absent: none fits. */
   bestForSize?: string;

@@ -69,3 +69,8 @@ export function findSize(catalogue: Catalogue, slug: string): Size | undefined {
 export function cheapest(sizes: readonly Size[]): Size[] {
   return [...sizes].sort((a, b) => a.monthlyUsd - b.monthlyUsd || a.memoryMiB - b.memoryMiB);
 }
+
+/** Whether it can be bought in the region, as far as the catalogue knows. */
+export function soldIn({ available, regions }: Size, region: string): boolean {
+  return available && (regions === undefined || regions.includes(region));
+}

@@ -1,0 +1,110 @@
+import { grouped } from "./budget";
+import { cheapest, soldIn, type Catalogue, type Size } from "./catalogue";
+import { findLocalModel, proposedModels } from "./local-models";
+import type { Constants } from "./measured";
+import { ollamaPlan } from "./ollama";
+import type { LocalDecision, PlanInput, Weighing } from "./types";
+import { bestModel, cheapestSize, weigh } from "./weigh";
+
+/** From here a model is installed without being asked for by name. */
+export const BY_ITSELF_MIN_MIB = 16_384;
+
+/** Whether a local model is installed, which, and why. */
+export function decide(input: PlanInput, size: Size, catalogue: Catalogue, constants: Constants): LocalDecision {
+  const best = bestModel(size, input, constants)?.tag;
+  const tag = input.localModel.model ?? best ?? modelToGrowTo(input, catalogue, constants);
+  const weighing = weigh(tag, size, input, constants);
+  const larger = weighing.outcome === "fits" ? undefined : cheapestSize(tag, input.region, input, catalogue, constants);
+  const model = isWanted(input, size, weighing) ? findLocalModel(tag) : undefined;
+  const fix = model || input.ollama === "off" ? undefined : remedy(input, size, weighing, { best, larger, constants });
+  return {
+    mode: input.ollama,
+    ...weighing,
+    why: reason(input, size, weighing),
+    ...(fix === undefined ? {} : { fix }),
+    ...(larger && { fittingSize: { slug: larger.slug, monthlyUsd: larger.monthlyUsd } }),
+    ...(best === undefined ? {} : { bestForSize: best }),
+    ...(model && { install: ollamaPlan(model, input.localModel, weighing.budget, constants) }),
+  };
+}
+
+/** The best model for the cheapest size that carries one: what there is to be had where nothing fits. */
+function modelToGrowTo(input: PlanInput, catalogue: Catalogue, constants: Constants): string {
+  for (const size of cheapest(catalogue.sizes).filter((candidate) => soldIn(candidate, input.region))) {
+    const model = bestModel(size, input, constants);
+    if (model) return model.tag;
+  }
+  return proposedModels().at(-1)?.tag ?? "";
+}
+
+function isWanted({ ollama, localModel }: PlanInput, size: Size, { outcome }: Weighing): boolean {
+  if (ollama === "required") return outcome !== "no";
+  const asked = localModel.model !== undefined || size.memoryMiB >= BY_ITSELF_MIN_MIB;
+  return ollama === "auto" && asked && outcome === "fits";
+}
+
+function reason(input: PlanInput, size: Size, weighing: Weighing): string {
+  const { tag, outcome, objections } = weighing;
+  if (input.ollama === "off") return 'No local model: hermes:ollama is "off".';
+  if (isWanted(input, size, weighing))
+    return [outcome === "tight" ? `${tag}, as required, though without headroom.` : room(weighing), ...objections]
+      .concat(licenceNote(tag))
+      .join(" ");
+  if (outcome === "fits")
+    return `No local model on ${size.slug}: below 16 GB only one that is asked for by name. ${room(weighing)}`;
+  return [`No local model on ${size.slug}.`, ...objections].join(" ");
+}
+
+function room({ tag, budget: { totalMiB, headroomMiB, memTotalMiB } }: Weighing): string {
+  const free = memTotalMiB - totalMiB;
+  return (
+    `${tag} fits: with it ${grouped(totalMiB)} of ${grouped(memTotalMiB)} MiB are taken, ` +
+    `and ${grouped(free)} stay free (${grouped(headroomMiB)} at least).`
+  );
+}
+
+function licenceNote(tag: string): string[] {
+  const model = findLocalModel(tag);
+  return model?.nonCommercial ? [`Its licence, ${model.licence}, allows no commercial use.`] : [];
+}
+
+interface Alternatives {
+  best: string | undefined;
+  larger: Size | undefined;
+  constants: Constants;
+}
+
+/** What to do to have a local model; each of the ways is enough. */
+function remedy(input: PlanInput, size: Size, weighing: Weighing, alternatives: Alternatives): string | undefined {
+  const { best, larger } = alternatives;
+  const { tag, outcome } = weighing;
+  if (outcome === "fits") return `Set hermes:localModel.model to ${tag} to have it.`;
+  const ways = [
+    ...(larger ? [growTo(larger, tag, input)] : []),
+    ...(best !== undefined && best !== tag ? [`hermes:localModel.model to ${best}, the best for ${size.slug}`] : []),
+    ...lesserWishes(input, size, weighing, alternatives.constants),
+  ];
+  return ways.length === 0 ? undefined : `Set ${ways.join("; or ")}.`;
+}
+
+function growTo({ slug, monthlyUsd, memoryMiB }: Size, tag: string, { ollama, localModel }: PlanInput): string {
+  const target = `hermes:size to ${slug} ($${monthlyUsd} a month), the cheapest that carries ${tag}`;
+  const unasked = ollama === "auto" && localModel.model === undefined && memoryMiB < BY_ITSELF_MIN_MIB;
+  return unasked ? `${target}, and hermes:localModel.model to ${tag} (by itself only from 16 GB)` : target;
+}
+
+/** A context the model was trained for, or half the cache, where that alone would do. */
+function lesserWishes(input: PlanInput, size: Size, { tag }: Weighing, constants: Constants): string[] {
+  const { localModel } = input;
+  const native = findLocalModel(tag)?.nativeContext ?? Infinity;
+  const wishes = [
+    { key: "contextTokens", value: native, differs: localModel.contextTokens > native },
+    { key: "cacheType", value: "q8_0", differs: localModel.cacheType === "f16" },
+  ];
+  return wishes
+    .filter(({ key, value, differs }) => {
+      const changed = { ...input, localModel: { ...localModel, [key]: value } };
+      return differs && weigh(tag, size, changed, constants).outcome === "fits";
+    })
+    .map(({ key, value }) => `hermes:localModel.${key} to ${value}`);
+}

@@ -1,0 +1,71 @@
+/** How well a figure is known. `measured`: by a run; `sourced`: read in code or documentation; `estimate`: a guess. */
+export type Mark = "measured" | "sourced" | "estimate";
+
+interface Figure {
+  value: number;
+  mark: Mark;
+  /** Where it is from; for docs/memory.md too. */
+  source: string;
+}
+
+/** What the planner takes for granted, MiB where the name ends in it. */
+export const FIGURES = {
+  /** Debian 13 with tailscaled, sshd and journald. */
+  systemMiB: { value: 250, mark: "estimate", source: "an idle Debian with tailscaled, sshd and journald" },
+  /** The gateway with its first agent, after turns. */
+  gatewayMiB: {
+    value: 1130,
+    mark: "measured",
+    source: "OpenClaw 2026.9.6, Node 24, one CPU, limit of 2 GiB: 1.13–1.22 GB after turns of two agents",
+  },
+  /** Each agent after the first. */
+  furtherAgentMiB: {
+    value: 70,
+    mark: "measured",
+    source: "with two agents the same gateway peaked at 1.21–1.33 GB",
+  },
+  /** One stdio MCP server in one agent's session: each session starts a copy of its own. */
+  stdioMcpServerMiB: {
+    value: 45,
+    mark: "measured",
+    source: "eleven agents with one server each: relay, anchor and server, 163 MB resident, 45 MB of them not shared",
+  },
+  /** Context checkpoints that the runner keeps of recurrent state and sliding window; ours, see the environment. */
+  checkpoints: { value: 4, mark: "sourced", source: "LLAMA_ARG_CTX_CHECKPOINTS, which hermes sets; the default is 32" },
+  /** Cap of the runner's cache of earlier prompts; ours, see the environment. */
+  promptCacheMiB: {
+    value: 256,
+    mark: "sourced",
+    source: "LLAMA_ARG_CACHE_RAM, which hermes sets; the default is 8192",
+  },
+  /** `ollama serve` itself. */
+  ollamaServeMiB: { value: 100, mark: "estimate", source: "a Go server without a model" },
+  /** The runner before it has loaded anything. */
+  runnerMiB: { value: 90, mark: "measured", source: "87 MiB, node-llama-cpp 3.22.1 on a CPU" },
+  /** Kept free beside a local model, at least. */
+  headroomMinMiB: { value: 512, mark: "estimate", source: "room for one of the agents' commands and the page cache" },
+  /** Kept free beside a local model, percent of MemTotal. */
+  headroomPercent: { value: 8, mark: "estimate", source: "the same, growing with the size" },
+  /** What Ollama's MemoryMax is above the sum of its lines, at least. */
+  ollamaMarginMinMiB: {
+    value: 256,
+    mark: "estimate",
+    source: "pages of the model file and of a pull count in the unit's memory until they are written or taken back",
+  },
+  /** The same, percent of the sum of its lines. */
+  ollamaMarginPercent: {
+    value: 5,
+    mark: "estimate",
+    source: "a load of the measured shapes came within 4 % of the sum of its lines",
+  },
+} as const satisfies Record<string, Figure>;
+
+export type Constants = Record<keyof typeof FIGURES, number>;
+
+/** The constants that hermes ships, as plain numbers. */
+export const MEASURED: Constants = Object.fromEntries(
+  Object.entries(FIGURES).map(([name, { value }]) => [name, value]),
+) as Constants;
+
+/** The planner's first table, before the gateway was measured; docs/memory.md sets it beside the shipped one. */
+export const FIRST_ESTIMATE: Constants = { ...MEASURED, gatewayMiB: 900, furtherAgentMiB: 0, stdioMcpServerMiB: 0 };
