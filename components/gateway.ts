@@ -27,6 +27,8 @@ export interface GatewayArgs {
   secretsBundle: pulumi.Output<string>;
   /** What makes the staged bundles the ones that run. */
   activation: pulumi.Input<string>;
+  /** What the local model is wanted to be; absent: there is none. Shown in previews, run again when it changes. */
+  localModel?: pulumi.Input<string> | undefined;
   /** End with an agent's answer, not only with readiness. */
   agentTurn: boolean;
 }
@@ -45,29 +47,41 @@ export class Gateway extends pulumi.ComponentResource {
     const active = this.apply(`${name}-activate`, "hermes-apply activate", args.activation, args, {
       dependsOn: [config, secrets],
     });
+    const last = args.localModel === undefined ? active : this.localModel(name, args, active);
     this.verified = pulumi.unsecret(
       pulumi
-        .all([args.host, args.privateKey, args.hostKey, active.id])
+        .all([args.host, args.privateKey, args.hostKey, last.id])
         .apply(([host, privateKey, hostKey]) => verify({ host, privateKey, ...(hostKey ? { hostKey } : {}) }, args)),
     );
     this.registerOutputs({ verified: this.verified });
+  }
+
+  /** After the gateway runs on its remote models: a pull takes minutes, and may fail. Its progress is shown. */
+  private localModel(name: string, args: GatewayArgs, active: command.remote.Command): command.remote.Command {
+    const order = { dependsOn: [active] };
+    return this.apply(`${name}-local-model`, "hermes-apply local", undefined, args, order, {
+      triggers: [args.dropletId, args.localModel],
+      logging: "stderr",
+    });
   }
 
   /** One run of hermes-apply, again whenever its input or the droplet changes. No `delete`: it would run in replacements. */
   private apply(
     name: string,
     create: string,
-    stdin: pulumi.Input<string>,
+    stdin: pulumi.Input<string> | undefined,
     args: GatewayArgs,
     order: Pick<pulumi.ResourceOptions, "dependsOn">,
+    more: Partial<command.remote.CommandArgs> = {},
   ): command.remote.Command {
     return new command.remote.Command(
       name,
       {
         create,
-        stdin,
+        ...(stdin === undefined ? {} : { stdin }),
         triggers: [args.dropletId],
         logging: "none",
+        ...more,
         addPreviousOutputInEnv: false,
         connection: {
           host: args.host,

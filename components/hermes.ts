@@ -6,6 +6,7 @@ import { resourceNames, type HermesConfig } from "../config";
 import {
   activateBundle,
   configBundle,
+  localModelTrigger,
   programBundle,
   secretsBundle,
   sha256,
@@ -15,6 +16,7 @@ import {
 import { applyProgram, DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../gateway/files";
 import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
+import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
 import { bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
@@ -89,13 +91,15 @@ export class Hermes extends pulumi.ComponentResource {
     const dial = config.access.mode === "ssh" ? { dial: droplet.ipv4Address } : {};
     const node = new TailnetNode(name, { tag, hostname, dropletId: droplet.id, ...dial }, { parent: this });
 
+    const local = plan.local.install;
     const bundle = configBundle({
       config,
       files: {
-        ...gatewayFiles(config, memoryPlan(plan)),
+        ...gatewayFiles(config, memoryPlan(plan), local),
         "/etc/hermes/nftables.nft": nftablesFile(config),
       },
       workspaces: readWorkspaces(PROJECT, config),
+      local,
     });
     const secrets = pulumi
       .all(Object.fromEntries(gatewaySecretNames(config).map((each) => [each, secret(args, each)])))
@@ -118,6 +122,7 @@ export class Hermes extends pulumi.ComponentResource {
         secretsBundle: secrets,
         // A hash over a bundle with the gateway's token in it tells nobody anything.
         activation: pulumi.unsecret(activation),
+        localModel: localModelTrigger(config, local),
         agentTurn: config.verify.agentTurn,
       },
       { parent: this, dependsOn: node },
@@ -134,7 +139,7 @@ export class Hermes extends pulumi.ComponentResource {
       },
       tailnet: { name: node.nodeName, address: node.address },
       openclaw: { version: config.openclaw.version, configHash: sha256(bundle) },
-      models: { primary: config.models.primary, fallbacks: config.models.fallbacks, local: null },
+      models: { ...chainOf(config, local?.tag), local: local?.tag ?? null, why: plan.local.why },
       memory: plan.memory,
       cost: plan.cost,
       bootstrap: {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { HermesConfig } from "../config/types";
+import { OLLAMA_VERSION, type HermesConfig } from "../config/types";
+import type { LocalModelPlan } from "../planner/types";
 import { secretPath } from "./paths";
 
 /** A file of a bundle. Text is an array of lines, so that a preview shows which line changed; `lines.join("\n")` is the file. */
@@ -18,6 +19,8 @@ export interface ConfigBundleInput {
   files: Record<string, BundleFile>;
   /** Agent id → path in its workspace → file. */
   workspaces: Record<string, Record<string, BundleFile>>;
+  /** Absent: none is wanted, and what there was of one is removed. */
+  local?: LocalModelPlan | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export function programBundle(program: Record<string, string>): string {
 }
 
 /** The plain bundle, on the standard input of `hermes-apply stage config`. Holds no secret. */
-export function configBundle({ config, files, workspaces }: ConfigBundleInput): string {
+export function configBundle({ config, files, workspaces, local }: ConfigBundleInput): string {
   const { version, before } = config.openclaw;
   const { node } = config.sources;
   return stableJson({
@@ -44,7 +47,24 @@ export function configBundle({ config, files, workspaces }: ConfigBundleInput): 
       url: node.url.replaceAll("{version}", config.node.version),
       sha256: node.sha256,
     },
+    ...(local === undefined ? {} : { ollama: ollamaSpec(config, local) }),
   });
+}
+
+/** What hermes-apply has to have running before the gateway may name it. */
+function ollamaSpec({ sources }: HermesConfig, { tag, contextTokens, batch }: LocalModelPlan) {
+  const { url, sha256 } = sources.ollama;
+  const version = OLLAMA_VERSION;
+  return { version, url: url.replaceAll("{version}", version), sha256, tag, contextTokens, batch };
+}
+
+/**
+ * What `hermes-apply local` is run again for: its text stands among the command's triggers, so a preview shows what of
+ * the local model changes. @returns undefined when there is none
+ */
+export function localModelTrigger(config: HermesConfig, local: LocalModelPlan | undefined): string | undefined {
+  if (local === undefined) return undefined;
+  return stableJson({ ...ollamaSpec(config, local), memoryMaxMiB: local.memoryMaxMiB, environment: local.environment });
 }
 
 /** The hidden bundle, on the standard input of `hermes-apply stage secrets`: one file per secret, without a line break at its end. */

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HermesConfig } from "../config/types";
+import type { LocalModelPlan } from "../planner/types";
 import { textFile, type BundleFile } from "./bundle";
 import { renderOpenclawConfig } from "./openclaw-config";
 import { HELPERS_DIR, OPENCLAW_CONFIG, sandboxFolder } from "./paths";
@@ -33,9 +34,13 @@ const PROGRAM = { mode: "0755", owner: "root:root" };
 const UNITS = "/etc/systemd/system";
 
 /** The files of the config bundle that this room knows: openclaw.json, units, scripts. */
-export function gatewayFiles(config: HermesConfig, memory: MemoryPlan = DEFAULT_MEMORY): Record<string, BundleFile> {
+export function gatewayFiles(
+  config: HermesConfig,
+  memory: MemoryPlan = DEFAULT_MEMORY,
+  local?: LocalModelPlan,
+): Record<string, BundleFile> {
   const gatewayOnly = { mode: "0640", owner: "root:openclaw" };
-  const openclaw = renderOpenclawConfig(config, gatewaySecretNames(config));
+  const openclaw = renderOpenclawConfig(config, gatewaySecretNames(config), local);
   return {
     [OPENCLAW_CONFIG]: textFile(`${JSON.stringify(openclaw, null, 2)}\n`, gatewayOnly),
     "/etc/openclaw/environment": textFile(environment(config), gatewayOnly),
@@ -49,6 +54,17 @@ export function gatewayFiles(config: HermesConfig, memory: MemoryPlan = DEFAULT_
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
     ...(config.volumeGiB > 0 ? volumeDropIns() : {}),
     ...scripts(),
+    ...(local === undefined ? {} : ollamaFiles(local)),
+  };
+}
+
+function ollamaFiles(local: LocalModelPlan): Record<string, BundleFile> {
+  const environment = Object.entries(local.environment).map(([name, value]) => `Environment=${name}=${value}`);
+  const drop = lines(["[Service]", `MemoryMax=${local.memoryMaxMiB}M`, ...environment]);
+  return {
+    [`${UNITS}/ollama.service`]: textFile(read("ollama.service"), DATA),
+    [`${UNITS}/ollama.service.d/plan.conf`]: textFile(drop, DATA),
+    [`${HELPERS_DIR}/install-ollama.sh`]: textFile(read("install-ollama.sh"), PROGRAM),
   };
 }
 

@@ -1,4 +1,6 @@
-import type { AgentConfig, HermesConfig, McpServerConfig, SecretReference } from "../config/types";
+import type { HermesConfig, McpServerConfig, SecretReference } from "../config/types";
+import { chainOf, ownChainOf } from "../models/chain";
+import type { LocalModelPlan } from "../planner/types";
 import { openrouterRow } from "./model-rows";
 import {
   AGENT_ACCOUNT,
@@ -7,6 +9,7 @@ import {
   AGENT_SSH_PORT,
   GATEWAY_PORT,
   HELPERS_DIR,
+  OLLAMA_URL,
   secretPath,
   workspacePath,
 } from "./paths";
@@ -17,9 +20,10 @@ import { isReference, providerName, secretVariable, usedModels } from "./secret-
  * headers of MCP servers, which it takes as text only.
  *
  * @param secretNames - secrets that will be on the droplet, see `gatewaySecretNames`
+ * @param local - the local model that the plan installs
  * @throws when the configuration refers to a secret that is not among them
  */
-export function renderOpenclawConfig(config: HermesConfig, secretNames: string[]) {
+export function renderOpenclawConfig(config: HermesConfig, secretNames: string[], local?: LocalModelPlan) {
   const secret = (name: string) => secretReference(name, secretNames);
   return {
     gateway: {
@@ -40,8 +44,8 @@ export function renderOpenclawConfig(config: HermesConfig, secretNames: string[]
     // journald takes the console; the file in the unit's private /tmp keeps warnings only.
     logging: { level: "warn", consoleLevel: "info", consoleStyle: "json", maxFileBytes: 10_485_760 },
     browser: { enabled: false },
-    models: { mode: "merge", catalogRefresh: { enabled: false }, providers: modelProviders(config, secret) },
-    agents: agents(config),
+    models: { mode: "merge", catalogRefresh: { enabled: false }, providers: modelProviders(config, secret, local) },
+    agents: agents(config, local?.tag),
     bindings: bindings(config),
     channels: channels(config, secret),
     commands: { ...owner(config), config: false, restart: false },
@@ -52,7 +56,7 @@ export function renderOpenclawConfig(config: HermesConfig, secretNames: string[]
       sessionIdleTtlMs: 600_000,
       servers: mapValues(config.mcpServers, (server) => mcpServer(server, secretNames)),
     },
-    plugins: plugins(config),
+    plugins: plugins(config, local),
   };
 }
 
@@ -101,26 +105,52 @@ function secretProviders(secretNames: string[]) {
   );
 }
 
-function modelProviders(config: HermesConfig, secret: (name: string) => object) {
-  const openrouter = usedModels(config).filter((model) => model.startsWith("openrouter/"));
-  if (openrouter.length === 0) return {};
+function modelProviders(config: HermesConfig, secret: (name: string) => object, local?: LocalModelPlan) {
+  return { ...openrouterProvider(config, secret), ...ollamaProvider(local) };
+}
+
+function openrouterProvider(config: HermesConfig, secret: (name: string) => object) {
+  const models = usedModels(config).filter((model) => model.startsWith("openrouter/"));
+  if (models.length === 0) return {};
   return {
     openrouter: {
       baseUrl: "https://openrouter.ai/api/v1",
       api: "openai-completions",
       apiKey: secret("openrouterApiKey"),
-      models: openrouter.map(openrouterRow),
+      models: models.map(openrouterRow),
     },
   };
 }
 
-function agents(config: HermesConfig) {
+/** Its native interface: by the one that imitates OpenAI's, tools break (OpenClaw's docs, providers/ollama). */
+function ollamaProvider(local: LocalModelPlan | undefined) {
+  if (local === undefined) return {};
+  return {
+    ollama: {
+      baseUrl: OLLAMA_URL,
+      api: "ollama",
+      // Ollama has no authentication; the provider wants some text.
+      apiKey: "ollama-local",
+      // A first turn of 14,000 tokens takes a CPU minutes.
+      timeoutSeconds: 1200,
+      models: [ollamaRow(local)],
+    },
+  };
+}
+
+/** Said here, so that OpenClaw does not look for itself: it would stop at 32,768 tokens of context. */
+function ollamaRow({ tag, nativeContext, contextTokens, batch }: LocalModelPlan) {
+  const params = { num_ctx: contextTokens, num_batch: batch, keep_alive: -1, thinking: false };
+  return { id: tag, name: tag, input: ["text"], contextWindow: nativeContext, contextTokens, maxTokens: 4096, params };
+}
+
+function agents(config: HermesConfig, installed?: string) {
   const ids = Object.keys(config.agents);
   return {
     ownership: "explicit",
     defaults: {
       skipBootstrap: true,
-      model: { primary: config.models.primary, fallbacks: config.models.fallbacks },
+      model: chainOf(config, installed),
       heartbeat: { every: "0m" },
       maxConcurrent: 2,
       subagents: { maxConcurrent: 1 },
@@ -130,17 +160,12 @@ function agents(config: HermesConfig) {
     entries: mapValues(config.agents, (agent, id) => ({
       name: id,
       workspace: workspacePath(id),
-      ...ownModel(agent, config),
+      ...ownModel(ownChainOf(agent, config, installed)),
     })),
   };
 }
 
-/** A model of an agent's own would be strict: the chain follows it only when it is said again. */
-function ownModel(agent: AgentConfig, config: HermesConfig) {
-  if (agent.model === undefined) return {};
-  const chain = [config.models.primary, ...config.models.fallbacks].filter((model) => model !== agent.model);
-  return { model: { primary: agent.model, fallbacks: chain } };
-}
+const ownModel = (model: ReturnType<typeof ownChainOf>) => (model === undefined ? {} : { model });
 
 /** Those with a peer first: OpenClaw takes the first that matches. Every account needs an agent, so the first takes the rest. */
 function bindings(config: HermesConfig) {
@@ -197,9 +222,10 @@ function mcpServer(server: McpServerConfig, secretNames: string[]) {
 /** `${NAME}` in openclaw.json is a variable unless its dollar is doubled. */
 const literal = (text: string): string => text.replace(/\$\{/g, "$$${");
 
-function plugins(config: HermesConfig) {
+function plugins(config: HermesConfig, local?: LocalModelPlan) {
   const optional = {
     openrouter: usedModels(config).some((model) => model.startsWith("openrouter/")),
+    ollama: local !== undefined,
     telegram: config.telegram !== undefined,
   };
   const on = Object.entries(optional).flatMap(([name, wanted]) => (wanted ? [name] : []));

@@ -14,6 +14,7 @@ export const AGENT_ROOT = "/run/hermes-agent";
 export const AGENT_KEYS_DIR = "/etc/openclaw/agent-ssh";
 
 export const GATEWAY_PORT = 18789;
+export const OLLAMA_URL = "http://127.0.0.1:11434";
 
 export const secretPath = (name: string): string => `${SECRETS_DIR}/${name}`;
 export const workspacePath = (agent: string): string => `${WORKSPACES_DIR}/${agent}`;

@@ -8,6 +8,7 @@ export interface GatewayStatus {
   configHash?: string;
   agentTurn?: { ok: boolean; text?: string; model?: string; error?: string };
   drift?: string[];
+  localModel?: { tag: string; ok: boolean; loaded?: boolean; error?: string };
   error?: string;
 }
 
@@ -37,6 +38,9 @@ export function judge(result: SshResult, wanted: { agentTurn: boolean }): Status
       status,
       problem: `the gateway is not ready: ${status.error ?? "no reason given"}`.concat(tail(result.stderr)),
     };
+  }
+  if (status.localModel?.ok === false) {
+    return { status, problem: `the gateway is ready, but ${status.localModel.error ?? "its local model is missing"}` };
   }
   if (wanted.agentTurn && status.agentTurn?.ok !== true) {
     const why = status.agentTurn?.error ?? status.error ?? "no answer";

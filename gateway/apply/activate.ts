@@ -17,6 +17,8 @@ import {
   waitReload,
 } from "./gateway.ts";
 import type { Host } from "./host.ts";
+import { forgetProven, isProven, runnable } from "./local-model.ts";
+import * as ollama from "./ollama.ts";
 import {
   AGENT,
   AGENT_WORKSPACES,
@@ -68,7 +70,12 @@ interface Staged {
   texts: { config: string; secrets: string };
 }
 
-export async function activate(host: Host, wanted: Activation): Promise<Exit> {
+export interface ActivateOptions {
+  /** openclaw.json may name the local model. @default it was proven to answer, as it is wanted, by `hermes-apply local` */
+  localModelProven?: boolean;
+}
+
+export async function activate(host: Host, wanted: Activation, options: ActivateOptions = {}): Promise<Exit> {
   const reply: Reply = {
     ok: false,
     changed: false,
@@ -84,7 +91,7 @@ export async function activate(host: Host, wanted: Activation): Promise<Exit> {
   let applied: Applied;
   let plan: Plan;
   try {
-    staged = readStaged(host, wanted);
+    staged = readStaged(host, wanted, options);
     applied = readApplied(host);
     await install(host, staged.config);
     plan = makePlan(host, staged.config, staged.secrets, applied.manifest);
@@ -99,7 +106,10 @@ export async function activate(host: Host, wanted: Activation): Promise<Exit> {
     host.say(`Node ${node} is not here: it comes with the next bootstrapRevision`);
   const effects = effectsOf(plan.changes, environmentNames(staged.config), configDiffers(host, staged.config));
   const sameBundles = applied.configHash === wanted.config && applied.secretsHash === wanted.secrets;
-  if (plan.changes.length === 0 && sameBundles && !recovered) return keepRunning(host, reply, scrub);
+  if (plan.changes.length === 0 && sameBundles && !recovered) {
+    await retireOllama(host, staged.config);
+    return keepRunning(host, reply, scrub);
+  }
 
   reply.changed = true;
   const before = await unitState(host);
@@ -117,6 +127,7 @@ export async function activate(host: Host, wanted: Activation): Promise<Exit> {
   const problem = await change(host, plan, journal, reply).catch((error: Error) => error.message);
   if (problem === undefined) {
     commit(host, journal);
+    await retireOllama(host, staged.config);
     return { code: 0, reply: { ...reply, ok: true, ready: true } };
   }
   return rollBack(host, journal, reply, scrub(problem), scrub);
@@ -155,7 +166,7 @@ export async function recover(host: Host): Promise<boolean> {
   return true;
 }
 
-function readStaged(host: Host, wanted: Activation): Staged {
+function readStaged(host: Host, wanted: Activation, options: ActivateOptions): Staged {
   const texts = { config: stagedText(host, "config"), secrets: stagedText(host, "secrets") };
   for (const kind of ["config", "secrets"] as const) {
     const text = texts[kind];
@@ -170,7 +181,11 @@ function readStaged(host: Host, wanted: Activation): Staged {
   if (config.openclaw.version !== wanted.openclaw) {
     throw new Refused(`the staged configuration is for OpenClaw ${config.openclaw.version}, not ${wanted.openclaw}`);
   }
-  return { config, secrets: parseSecrets(texts.secrets ?? ""), texts: texts as Staged["texts"] };
+  return {
+    config: runnable(config, options.localModelProven ?? isProven(host, config)),
+    secrets: parseSecrets(texts.secrets ?? ""),
+    texts: texts as Staged["texts"],
+  };
 }
 
 /** Beside what runs: nothing is switched. By the bundle's own script where it brings one. */
@@ -254,6 +269,13 @@ function configDiffers(host: Host, config: ConfigBundle): boolean {
   } catch {
     return true;
   }
+}
+
+/** After the gateway has let go of it. What can't be removed now is removed next time. */
+async function retireOllama(host: Host, config: ConfigBundle): Promise<void> {
+  if (config.ollama !== undefined) return;
+  forgetProven(host);
+  if (ollama.isHere(host)) await ollama.remove(host).catch((error: Error) => host.say(error.message));
 }
 
 /** Nothing to change: a gateway that was stopped is started, one that is ready is left alone. */

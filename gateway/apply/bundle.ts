@@ -19,6 +19,19 @@ export interface ConfigBundle {
   workspaces: Record<string, Files>;
   openclaw: { version: string; before: string };
   node: { version: string };
+  /** Absent: no local model, and what there was of one is removed. */
+  ollama?: OllamaSpec;
+}
+
+/** The local model, and the Ollama that runs it. */
+export interface OllamaSpec {
+  version: string;
+  url: string;
+  sha256: string;
+  /** Ollama's tag, for example "qwen3.5:9b". */
+  tag: string;
+  contextTokens: number;
+  batch: number;
 }
 
 export interface SecretsBundle {
@@ -51,6 +64,7 @@ export const parseConfig = (text: string): ConfigBundle => {
     checkFiles(files, /^[^/]/);
   }
   if (!isVersion(bundle.openclaw?.version)) throw new Refused("the bundle names no version of OpenClaw");
+  if (bundle.ollama !== undefined) checkOllama(bundle.ollama);
   return bundle;
 };
 
@@ -92,6 +106,16 @@ function checkFiles(files: Files, where: RegExp): void {
       throw new Refused(`the bundle's ${path} lacks mode, owner or content`);
     }
   }
+}
+
+function checkOllama({ version, url, sha256, tag, contextTokens, batch }: OllamaSpec): void {
+  const fine =
+    isVersion(version) &&
+    /^https:\/\//.test(url) &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    /^[\w./:-]+$/.test(tag) &&
+    [contextTokens, batch].every((count) => Number.isInteger(count) && count > 0);
+  if (!fine) throw new Refused("the bundle's ollama lacks version, url, digest, model, context or batch");
 }
 
 const isVersion = (value: unknown): value is string => typeof value === "string" && /^\d[\w.+-]*$/.test(value);

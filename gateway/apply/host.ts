@@ -1,6 +1,8 @@
 // Everything that hermes-apply touches of the machine, so that tests can give it another one.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface RunResult {
@@ -15,12 +17,24 @@ export interface RunOptions {
   env?: Record<string, string>;
 }
 
+export interface AskOptions {
+  timeoutMs: number;
+  onLine?: (line: string) => void;
+}
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
 export interface Host {
   /** Absolute path on the droplet → path to open. */
   path(absolute: string): string;
   run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
   /** Body of a page, undefined when there is none. */
   get(url: string, timeoutMs: number): Promise<string | undefined>;
+  /** One HTTP request. `onLine` gets the body's lines as they come. Status 0: there was no answer, the body says why. */
+  ask(method: string, url: string, body: object | undefined, options: AskOptions): Promise<Answer>;
   /** Milliseconds. */
   now(): number;
   sleep(ms: number): Promise<void>;
@@ -36,6 +50,7 @@ export function realHost(root = ""): Host {
     path,
     run,
     get,
+    ask,
     now: () => performance.now(),
     sleep: async (ms) => void (await delay(ms)),
     ids: (owner) => ids(owner, (name) => readFileSync(path(`/etc/${name}`), "utf8")),
@@ -68,6 +83,26 @@ async function get(url: string, timeoutMs: number): Promise<string | undefined> 
   } catch {
     return undefined;
   }
+}
+
+/** Plain HTTP to loopback, and not by fetch: that gives up after five minutes of silence, and loading a model takes longer. */
+function ask(method: string, url: string, body: object | undefined, options: AskOptions): Promise<Answer> {
+  return new Promise((resolve) => {
+    const noAnswer = (error: Error) => resolve({ status: 0, body: JSON.stringify({ error: error.message }) });
+    const headers = { "content-type": "application/json" };
+    const call = request(url, { method, headers, signal: AbortSignal.timeout(options.timeoutMs) }, (response) => {
+      const lines = createInterface({ input: response, crlfDelay: Infinity });
+      const all: string[] = [];
+      lines.on("line", (line) => {
+        all.push(line);
+        options.onLine?.(line);
+      });
+      response.on("error", noAnswer);
+      lines.on("close", () => resolve({ status: response.statusCode ?? 0, body: all.join("\n") }));
+    });
+    call.on("error", noAnswer);
+    call.end(body === undefined ? undefined : JSON.stringify(body));
+  });
 }
 
 function ids(owner: string, read: (name: string) => string): { uid: number; gid: number } {

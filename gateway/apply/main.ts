@@ -3,6 +3,7 @@
 //   stage program                  this program; unpacked by the stub that the user data brought
 //   stage config | stage secrets   keep a bundle, change nothing
 //   activate                       make the staged bundles the ones that run
+//   local                          have the local model run that is wanted, and let the gateway name it
 //   status [--agent-turn]          how the gateway is
 //
 // Standard output: one JSON line. Standard error: for people, secrets taken out.
@@ -14,6 +15,7 @@ import { activate } from "./activate.ts";
 import { parseActivation } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
+import { local } from "./local.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
 
@@ -33,6 +35,11 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       print(reply);
       return code;
     }
+    case "local": {
+      const { code, reply } = await local(host);
+      print(reply);
+      return code;
+    }
     case "status":
     case "status --agent-turn": {
       const found = await status(host, { agentTurn: verbs.includes("--agent-turn") });
@@ -40,7 +47,7 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       return found.ok ? 0 : 3;
     }
     default:
-      throw new Error("usage: hermes-apply stage config|stage secrets|activate|status [--agent-turn]");
+      throw new Error("usage: hermes-apply stage config|stage secrets|activate|local|status [--agent-turn]");
   }
 }
 

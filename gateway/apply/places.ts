@@ -12,6 +12,15 @@ export const WORKSPACES = `${STATE}/workspaces`;
 export const OPENCLAW_VERSIONS = "/opt/openclaw";
 export const OPENCLAW_CURRENT = `${OPENCLAW_VERSIONS}/current`;
 export const INSTALL_OPENCLAW = "/usr/local/lib/hermes/install-openclaw.sh";
+export const INSTALL_OLLAMA = "/usr/local/lib/hermes/install-ollama.sh";
+export const OLLAMA = "ollama.service";
+export const OLLAMA_VERSIONS = "/opt/ollama";
+export const OLLAMA_CURRENT = `${OLLAMA_VERSIONS}/current`;
+/** Models; nothing in there that can't be pulled again. */
+export const OLLAMA_STATE = "/var/lib/ollama";
+export const OLLAMA_URL = "http://127.0.0.1:11434";
+/** Which local model was proven to answer. */
+export const LOCAL_MODEL = "/var/lib/hermes/local-model.json";
 export const UNITS = "/etc/systemd/system";
 export const GATEWAY = "openclaw-gateway.service";
 export const AGENT = "hermes-agent.service";

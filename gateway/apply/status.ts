@@ -1,7 +1,9 @@
 // How the gateway is. Changes nothing.
 import { describe, isReady, lastLines, openclaw, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { OPENCLAW_CURRENT } from "./places.ts";
+import { isProven } from "./local-model.ts";
+import { listModels, loadedModels } from "./ollama.ts";
+import { OLLAMA, OPENCLAW_CURRENT } from "./places.ts";
 import { drift } from "./plan.ts";
 import { scrubber } from "./scrub.ts";
 import type { Applied } from "./store.ts";
@@ -25,7 +27,17 @@ export interface Status {
   unit: string;
   /** Managed files that are not as they were applied. */
   drift: string[];
+  /** The model on the droplet, where one is wanted. */
+  localModel?: LocalModelStatus;
   agentTurn?: AgentTurn;
+  error?: string;
+}
+
+export interface LocalModelStatus {
+  tag: string;
+  ok: boolean;
+  /** Loaded: the first turn need not wait for it. */
+  loaded?: boolean;
   error?: string;
 }
 
@@ -53,10 +65,32 @@ export async function status(host: Host, options: { agentTurn: boolean }): Promi
     return { ...reply, error };
   }
   for (const path of reply.drift) host.say(`changed on the droplet: ${path}`);
+  const model = await localModel(host, applied);
+  if (model !== undefined) {
+    reply.localModel = model;
+    reply.ok = model.ok;
+    if (model.error !== undefined) host.say(model.error);
+  }
   if (!options.agentTurn) return reply;
   const turn = await agentTurn(host, applied, version, scrub);
   if (turn.error !== undefined) host.say(turn.error);
-  return { ...reply, ok: turn.ok, agentTurn: turn };
+  return { ...reply, ok: reply.ok && turn.ok, agentTurn: turn };
+}
+
+async function localModel(host: Host, applied: Applied): Promise<LocalModelStatus | undefined> {
+  const { config } = applied;
+  if (config?.ollama === undefined) return undefined;
+  const { tag } = config.ollama;
+  const fault = (error: string) => ({
+    tag,
+    ok: false,
+    error: `${error}; \`hermes-apply local\` on the droplet mends it`,
+  });
+  if (!isProven(host, config)) return fault(`the local model ${tag} was not brought up`);
+  const here = await listModels(host);
+  if (here === undefined) return fault(`Ollama does not answer (${(await unitState(host, OLLAMA)).active})`);
+  if (!here.some(({ name }) => name === tag)) return fault(`the local model ${tag} is gone from Ollama`);
+  return { tag, ok: true, loaded: (await loadedModels(host)).some(({ name }) => name === tag) };
 }
 
 function whyNot(host: Host, applied: Applied, unit: string): string {

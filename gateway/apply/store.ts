@@ -2,6 +2,7 @@
 import type { ConfigBundle, SecretsBundle } from "./bundle.ts";
 import { parseConfig, parseSecrets, sha256 } from "./bundle.ts";
 import type { Host } from "./host.ts";
+import { isProven, runnable } from "./local-model.ts";
 import { APPLIED, STAGE } from "./places.ts";
 import { put, readEntry } from "./tree.ts";
 
@@ -36,10 +37,15 @@ export function readApplied(host: Host): Applied {
     readText(host, `${APPLIED}/${name}.json`),
   );
   return {
-    ...(config === undefined ? {} : { config: parseConfig(config), configHash: sha256(config) }),
+    ...(config === undefined ? {} : { config: asRun(host, config), configHash: sha256(config) }),
     ...(secrets === undefined ? {} : { secrets: parseSecrets(secrets), secretsHash: sha256(secrets) }),
     manifest: manifest === undefined ? emptyManifest() : (JSON.parse(manifest) as Manifest),
   };
+}
+
+function asRun(host: Host, text: string): ConfigBundle {
+  const bundle = parseConfig(text);
+  return runnable(bundle, isProven(host, bundle));
 }
 
 export const stagedText = (host: Host, kind: "config" | "secrets"): string | undefined =>
