@@ -1,3 +1,6 @@
+import { findModel, openrouterId, shippedList } from "../models/list";
+import type { LocalModelPlan } from "../planner/types";
+
 /** A row of openclaw.json's `models.providers.*.models`. OpenClaw believes what it says. */
 export interface ModelRow {
   id: string;
@@ -8,32 +11,44 @@ export interface ModelRow {
   maxTokens: number;
 }
 
-/** [context window, longest answer] in tokens, of the free tool-capable ids that OpenRouter listed on 2026-11-10. */
-const OPENROUTER: Readonly<Record<string, readonly [number, number]>> = {
-  "google/gemma-4-31b-it:free": [262_144, 32_768],
-  "google/gemma-4-26b-a4b-it:free": [262_144, 32_768],
-  "nvidia/nemotron-3-ultra-550b-a55b:free": [1_000_000, 65_536],
-  "nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free": [256_000, 65_536],
-  "nvidia/nemotron-3.5-lightning:free": [1_000_000, 65_536],
-  "nvidia/nemotron-3.5-super-vl:free": [1_000_000, 131_072],
-  "cohere/north-mini-code:free": [256_000, 64_000],
-  "thinkingmachines/inkling-2-small:free": [1_048_576, 131_072],
-  "recursive/flint-v1.0:free": [262_144, 235_929],
-  "liquid/lfm-3-1.7b:free": [262_144, 8_192],
-  "liquid/lfm-2.5-2.6b:free": [65_536, 8_192],
-  "openrouter/free": [200_000, 4_096],
-  "openai/gpt-oss-20b": [131_072, 32_768],
-};
-
-const UNKNOWN = [131_072, 8_192] as const;
+/** What every model that hermes lets pass without a word has: too short costs room, too long costs the turn. */
+const UNKNOWN = { contextLength: 65_536, maxOutput: 8_192 };
 
 /** An answer that is cut at this length is still a long one; a longer one ties up a free endpoint. */
 const ANSWER_MAX = 32_768;
 
-/** `openrouter/VENDOR/MODEL` as OpenRouter's own id; its routers are of the vendor "openrouter". */
+/**
+ * The row of `openrouter/VENDOR/MODEL`, from the list that came with hermes only: what OpenRouter says at the moment
+ * would change the file from run to run.
+ */
 export function openrouterRow(model: string): ModelRow {
-  const rest = model.slice("openrouter/".length);
-  const id = rest.includes("/") ? rest : `openrouter/${rest}`;
-  const [contextWindow, longest] = OPENROUTER[id] ?? UNKNOWN;
-  return { id, name: id, contextWindow, maxTokens: Math.min(longest, ANSWER_MAX) };
+  const id = openrouterId(model);
+  const { contextLength, maxOutput } = { ...UNKNOWN, ...findModel(shippedList().models, id) };
+  return { id, name: id, contextWindow: contextLength, maxTokens: Math.min(maxOutput, ANSWER_MAX) };
+}
+
+/** A row of the local model; `params` go to Ollama as they are. */
+export interface OllamaRow extends ModelRow {
+  input: string[];
+  /** What OpenClaw uses of the window: without it, it takes 32,768 of a local model at most. */
+  contextTokens: number;
+  params: { num_ctx: number; num_batch: number; keep_alive: number; thinking: boolean };
+}
+
+/** On a CPU many minutes; a longer answer is one that nobody waits for. */
+const LOCAL_ANSWER_MAX = 4_096;
+
+/** Ollama's row, with the context and the batch that the memory was planned for. */
+export function ollamaRow(local: LocalModelPlan): OllamaRow {
+  const { tag, nativeContext, contextTokens, batch } = local;
+  return {
+    id: tag,
+    name: tag,
+    input: ["text"],
+    contextWindow: nativeContext,
+    contextTokens,
+    maxTokens: LOCAL_ANSWER_MAX,
+    // Loaded once and for good: the next turn finds its prompt's prefix in the cache.
+    params: { num_ctx: contextTokens, num_batch: batch, keep_alive: -1, thinking: false },
+  };
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { utils } from "ssh2";
 import { Hermes } from "../../components";
+import { planInput } from "../../config";
 import type { HermesConfig } from "../../config/types";
 import { plan, shippedCatalogue } from "../../planner";
 import { hermesConfig } from "../fixtures/gateway-config";
@@ -36,7 +37,7 @@ async function register(change: Partial<HermesConfig> = {}): Promise<Registratio
   process.env["HERMES_SKIP_CHECK"] = "1";
   const config = { ...hermesConfig, ...change };
   const secrets = Object.fromEntries(Object.entries(SECRETS).map(([name, value]) => [name, pulumi.secret(value)]));
-  new Hermes("hermes", { config, plan: plan(config, shippedCatalogue()), secrets });
+  new Hermes("hermes", { config, plan: plan(planInput(config), shippedCatalogue()), secrets });
   await settled();
   return seen;
 }
@@ -81,7 +82,10 @@ describe("a hermes", () => {
     await expect(triggers({ bootstrapRevision: 2 })).resolves.not.toEqual([droplet, key]);
     await expect(triggers({ region: "nyc3" })).resolves.not.toEqual([droplet, key]);
     await expect(triggers({ size: "s-2vcpu-4gb", swapGiB: 2 })).resolves.toEqual([droplet, key]);
-    await expect(triggers({ models: { primary: "openrouter/a/b", fallbacks: [] } })).resolves.toEqual([droplet, key]);
+    await expect(triggers({ models: { ...hermesConfig.models, primary: "openrouter/a/b" } })).resolves.toEqual([
+      droplet,
+      key,
+    ]);
   });
 
   it("keeps its state on a protected volume", async () => {

@@ -20,7 +20,12 @@ const anyConfig = fc.record({
     { mode: "tailnet" },
     { mode: "ssh", adminCidrs: ["198.51.100.7/32"] },
   ),
-  models: fc.record({ primary: anyModel, fallbacks: fc.array(anyModel, { maxLength: 3 }) }),
+  models: fc.record({
+    primary: anyModel,
+    fallbacks: fc.array(anyModel, { maxLength: 3 }),
+    allowUnknown: fc.boolean(),
+    allowPaid: fc.boolean(),
+  }),
   agents: fc.dictionary(
     fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/),
     fc.record({
