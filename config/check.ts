@@ -4,7 +4,7 @@ import { readAgents } from "./agents";
 import { DEFAULTS, KEY_NAMES } from "./keys";
 import { readMachine } from "./machine";
 import { readMcpServers } from "./mcp";
-import { readLocalModel, readOllama } from "./local-model";
+import { checkLocalModel, readLocalModel, readOllama } from "./local-model";
 import { readModels } from "./models";
 import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
 import { checkPorts } from "./ports";
@@ -72,6 +72,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     sources: readSources(reader, raw["sources"], node.version),
   };
   for (const name of KEY_NAMES) checkPlainValue(reader, `hermes:${name}`, raw[name]);
+  checkLocalModel(reader, config, context.catalogue);
   const needed = neededSecrets(config);
   checkSecrets(reader, context.secrets, { needed, referenced, plain: context.plainSecrets ?? [] });
   return { config, problems: inOrder(reader.problems, context.order ?? []) };

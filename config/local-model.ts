@@ -1,3 +1,5 @@
+import { plan, type Budget, type LocalDecision } from "../planner";
+import { findSize, type Catalogue } from "../planner/catalogue";
 import type { CacheType, LocalModelWish, OllamaMode, PlanInput } from "../planner/types";
 import { DEFAULTS } from "./keys";
 import type { Reader } from "./reader";
@@ -68,6 +70,58 @@ function oneTag(reader: Reader, named: string, chain: readonly string[]): string
       `Name one of them everywhere, for example ${first}.`,
     );
   return named === "" ? first : named;
+}
+
+/** A model that must run has to fit, and a chain may name only one that will be there. */
+export function checkLocalModel(reader: Reader, config: HermesConfig, catalogue: Catalogue): void {
+  // A size that nobody sells has been told.
+  if (findSize(catalogue, config.size) === undefined) return;
+  const { local } = plan(planInput(config), catalogue);
+  if (local.install) return;
+  if (local.mode === "required") rejectRequired(reader, local, config.size);
+  for (const [key, model] of chainOf(config)) if (model.startsWith("ollama/")) rejectNamed(reader, key, model, local);
+}
+
+function rejectRequired(reader: Reader, { tag, objections, budget, fix }: LocalDecision, size: string): void {
+  const ways = [fix, 'Or set hermes:ollama to "auto": then one is installed only where it fits.'];
+  reader.reject(
+    "hermes:ollama",
+    "required",
+    `${tag} cannot run on ${size}`,
+    [objections.join(" "), ...arithmetic(budget).map((line) => `    ${line}`)].join("\n"),
+    ways.filter((way) => way !== undefined).join("\n  "),
+  );
+}
+
+function rejectNamed(reader: Reader, key: string, model: string, { mode, why, fix }: LocalDecision): void {
+  const turnOn = mode === "off" ? 'Set hermes:ollama to "auto"' : fix?.replace(/\.$/, "");
+  reader.reject(
+    key,
+    model,
+    "no local model will be there",
+    why,
+    turnOn ? `${turnOn}; or remove the model here.` : "Remove the model here.",
+  );
+}
+
+/** Every model that the configuration names, by its key. */
+function chainOf({ models, agents }: HermesConfig): [key: string, model: string][] {
+  return [
+    ["hermes:models.primary", models.primary],
+    ...models.fallbacks.map((model, i): [string, string] => [`hermes:models.fallbacks[${i}]`, model]),
+    ...Object.entries(agents).map(([id, { model = "" }]): [string, string] => [`hermes:agents.${id}.model`, model]),
+  ];
+}
+
+/** The budget as a sum on paper. */
+function arithmetic({ lines, totalMiB, headroomMiB, memTotalMiB }: Budget): string[] {
+  const row = (mib: number, what: string) => `${mib.toLocaleString("en-US").padStart(7)} MiB  ${what}`;
+  return [
+    ...lines.map(({ mib, what }) => row(mib, what)),
+    row(totalMiB, "in all"),
+    row(headroomMiB, "should stay free"),
+    row(memTotalMiB, "are there; swap does not count"),
+  ];
 }
 
 /** What of the configuration the planner wants to know. */

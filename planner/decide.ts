@@ -16,7 +16,8 @@ export function decide(input: PlanInput, size: Size, catalogue: Catalogue, const
   const weighing = weigh(tag, size, input, constants);
   const larger = weighing.outcome === "fits" ? undefined : cheapestSize(tag, input.region, input, catalogue, constants);
   const model = isWanted(input, size, weighing) ? findLocalModel(tag) : undefined;
-  const fix = model || input.ollama === "off" ? undefined : remedy(input, size, weighing, { best, larger, constants });
+  const fix =
+    model || input.ollama === "off" ? undefined : remedy(input, size, weighing, { best, larger, catalogue, constants });
   return {
     mode: input.ollama,
     ...weighing,
@@ -52,7 +53,7 @@ function reason(input: PlanInput, size: Size, weighing: Weighing): string {
       .join(" ");
   if (outcome === "fits")
     return `No local model on ${size.slug}: below 16 GB only one that is asked for by name. ${room(weighing)}`;
-  return [`No local model on ${size.slug}.`, ...objections].join(" ");
+  return ["No local model is installed.", ...objections].join(" ");
 }
 
 function room({ tag, budget: { totalMiB, headroomMiB, memTotalMiB } }: Weighing): string {
@@ -71,26 +72,43 @@ function licenceNote(tag: string): string[] {
 interface Alternatives {
   best: string | undefined;
   larger: Size | undefined;
+  catalogue: Catalogue;
   constants: Constants;
 }
 
 /** What to do to have a local model; each of the ways is enough. */
-function remedy(input: PlanInput, size: Size, weighing: Weighing, alternatives: Alternatives): string | undefined {
-  const { best, larger } = alternatives;
+function remedy(
+  input: PlanInput,
+  size: Size,
+  weighing: Weighing,
+  { best, larger, catalogue, constants }: Alternatives,
+): string | undefined {
   const { tag, outcome } = weighing;
   if (outcome === "fits") return `Set hermes:localModel.model to ${tag} to have it.`;
   const ways = [
     ...(larger ? [growTo(larger, tag, input)] : []),
-    ...(best !== undefined && best !== tag ? [`hermes:localModel.model to ${best}, the best for ${size.slug}`] : []),
-    ...lesserWishes(input, size, weighing, alternatives.constants),
+    ...(best !== undefined && best !== tag ? [`take ${best}, the best for ${size.slug}`] : []),
+    ...lesserWishes(input, size, weighing, constants),
   ];
-  return ways.length === 0 ? undefined : `Set ${ways.join("; or ")}.`;
+  const text = (ways.length > 0 ? ways : bothNew(input, catalogue, constants)).join("; or ");
+  return text === "" ? undefined : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }
 
-function growTo({ slug, monthlyUsd, memoryMiB }: Size, tag: string, { ollama, localModel }: PlanInput): string {
-  const target = `hermes:size to ${slug} ($${monthlyUsd} a month), the cheapest that carries ${tag}`;
-  const unasked = ollama === "auto" && localModel.model === undefined && memoryMiB < BY_ITSELF_MIN_MIB;
+function growTo(size: Size, tag: string, { ollama, localModel }: PlanInput): string {
+  const target = `set hermes:size to ${priced(size)}, the cheapest that carries ${tag}`;
+  const unasked = ollama === "auto" && localModel.model === undefined && size.memoryMiB < BY_ITSELF_MIN_MIB;
   return unasked ? `${target}, and hermes:localModel.model to ${tag} (by itself only from 16 GB)` : target;
+}
+
+/** Where no size carries the model asked for, and this size carries none. */
+function bothNew(input: PlanInput, catalogue: Catalogue, constants: Constants): string[] {
+  const tag = modelToGrowTo(input, catalogue, constants);
+  const size = cheapestSize(tag, input.region, input, catalogue, constants);
+  return size ? [`take ${tag}, and set hermes:size to ${priced(size)}, the cheapest that carries it`] : [];
+}
+
+function priced({ slug, monthlyUsd }: Size): string {
+  return `${slug} ($${monthlyUsd} a month)`;
 }
 
 /** A context the model was trained for, or half the cache, where that alone would do. */
@@ -106,5 +124,5 @@ function lesserWishes(input: PlanInput, size: Size, { tag }: Weighing, constants
       const changed = { ...input, localModel: { ...localModel, [key]: value } };
       return differs && weigh(tag, size, changed, constants).outcome === "fits";
     })
-    .map(({ key, value }) => `hermes:localModel.${key} to ${value}`);
+    .map(({ key, value }) => `set hermes:localModel.${key} to ${value}`);
 }

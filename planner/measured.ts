@@ -8,7 +8,7 @@ interface Figure {
   source: string;
 }
 
-/** What the planner takes for granted, MiB where the name ends in it. */
+/** What the planner takes for granted, MiB where the name ends in it. docs/memory.md shows them. */
 export const FIGURES = {
   /** Debian 13 with tailscaled, sshd and journald. */
   systemMiB: { value: 250, mark: "estimate", source: "an idle Debian with tailscaled, sshd and journald" },
@@ -60,7 +60,7 @@ export const FIGURES = {
   },
 } as const satisfies Record<string, Figure>;
 
-export type Constants = Record<keyof typeof FIGURES, number>;
+export type Constants = { -readonly [Name in keyof typeof FIGURES]: number };
 
 /** The constants that hermes ships, as plain numbers. */
 export const MEASURED: Constants = Object.fromEntries(

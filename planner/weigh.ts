@@ -56,7 +56,7 @@ function unknown(tag: string): string {
 
 function belowMinimum({ slug, memoryMiB }: Size): string | undefined {
   if (memoryMiB >= LOCAL_MIN_MIB) return undefined;
-  return `${slug} has ${grouped(memoryMiB)} MiB, and below 8 GB hermes runs no local model.`;
+  return `Below 8 GB hermes runs no local model, and ${slug} has ${grouped(memoryMiB)} MiB.`;
 }
 
 function withoutTools({ tag, tools }: LocalModel): string | undefined {
