@@ -12,8 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { OLLAMA_VERSION } from "../../config/types";
 import { startTimeOf } from "../processes";
 import { goToolchain } from "./go";
+import { ollamaBuildEnvironment } from "./ollama/headers";
 
 /** A program built from public Go modules by the go.mod in its folder. */
 export interface Recipe {
@@ -25,6 +27,8 @@ export interface Recipe {
   flags: string[];
   /** Other names under which the same binary works. */
   aliases?: string[];
+  /** What its build needs in the environment. @default no cgo */
+  environment?: (cache: string, go: string) => Promise<Record<string, string>>;
 }
 
 const STRIPPED = ["-ldflags", "-s -w"];
@@ -57,6 +61,14 @@ export const RECIPES = {
     folder: "headscale",
     package: "github.com/juanfont/headscale/cmd/headscale",
     flags: STRIPPED,
+  },
+  // Only for npm run test:ollama and for a lab with the real Ollama: seven minutes of C++.
+  ollama: {
+    binary: "ollama",
+    folder: "ollama",
+    package: "github.com/ollama/ollama",
+    flags: ["-ldflags", `-s -w -X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`],
+    environment: ollamaBuildEnvironment,
   },
 } satisfies Record<string, Recipe>;
 
@@ -96,12 +108,13 @@ async function build(cache: string, recipe: Recipe, path: string, onProgress: (l
   const started = Date.now();
   const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
   onProgress(`building ${recipe.binary} from its public Go modules`);
+  const environment = (await recipe.environment?.(cache, go)) ?? { CGO_ENABLED: "0" };
   const ticker = setInterval(() => onProgress(`building ${recipe.binary}, ${elapsed()}`), 5000);
   try {
     await run(go, ["build", "-trimpath", ...recipe.flags, "-o", unfinished, recipe.package], {
       cwd: join(__dirname, recipe.folder),
       // CI images set GOFLAGS and workspaces of their own.
-      env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
+      env: { ...process.env, ...environment, GOWORK: "off" },
     });
     renameSync(unfinished, path);
     onProgress(`built ${recipe.binary} in ${elapsed()}`);

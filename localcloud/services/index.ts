@@ -6,6 +6,7 @@ import { openAuthority, type Authority } from "./authority";
 import { startDns, type Answer } from "./dns";
 import { Mirror } from "./mirror";
 import { nodeDistHost } from "./node-dist";
+import { ollamaHosts, openRegistry, type OllamaRegistry } from "./ollama";
 import { OpenRouter } from "./openrouter";
 import { tailscaleAptHost } from "./tailscale-apt";
 import { Telegram } from "./telegram";
@@ -16,6 +17,7 @@ import { startWeb, type Handler } from "./web";
 export { caCertificatePath } from "./authority";
 export { localSources, type LocalSources } from "./sources";
 export { startUplink } from "./uplink";
+export type { RegistryCall, RegistryFaults } from "./ollama";
 export type { ModelFailure, RecordedCall, ScriptStep } from "./openrouter";
 export type { TelegramCall } from "./telegram";
 
@@ -37,8 +39,9 @@ export interface Services {
   authority: Authority;
   openrouter: OpenRouter;
   telegram: Telegram;
+  ollama: OllamaRegistry;
   faults: ServiceFaults;
-  /** Control API: `openrouter/ACTION`, `telegram/ACTION`, `faults` {registryDown?}; see the stand-ins' `control`. */
+  /** Control API: `openrouter/ACTION`, `telegram/ACTION`, `ollama/ACTION`, `faults` {registryDown?}; see the stand-ins' `control`. */
   handleControl(path: string, body: Record<string, unknown>): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -70,12 +73,14 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     logFile: join(lab.dir, "logs", "telegram.jsonl"),
     ...(options.telegramToken === undefined ? {} : { token: options.telegramToken }),
   });
+  const ollama = openRegistry(lab);
   const hosts = new Map<string, Handler>([
     ...mirror.hosts(),
     ["nodejs.org", nodeDistHost(lab, log)],
     ["pkgs.tailscale.com", tailscaleAptHost(lab, log)],
     ["openrouter.ai", openrouter.handler],
     ["api.telegram.org", telegram.handler],
+    ...ollamaHosts(lab, ollama, log),
   ]);
   const dns = await startDns({ addresses: listen.addresses, port: listen.dnsPort, resolve: resolveName });
   const web = await startWeb({ ...listen, authority, hosts, log }).catch(async (error: unknown) => {
@@ -95,11 +100,13 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     authority,
     openrouter,
     telegram,
+    ollama,
     faults,
     handleControl: async (path, body) => {
       const [part, action = ""] = path.replace(/^\//, "").split("/");
       if (part === "openrouter") return openrouter.control(action, body);
       if (part === "telegram") return telegram.control(action, body);
+      if (part === "ollama") return ollama.control(action, body);
       if (part !== "faults") throw new Error(`services: unknown path ${path}`);
       if (typeof body["registryDown"] === "boolean") faults.registryDown = body["registryDown"];
       return { registryDown: faults.registryDown };
