@@ -1,8 +1,11 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { dirname } from "node:path";
-import { LISTED_MODELS, modelEntry } from "./openrouter-models";
+import { failureStatus, sendFailure, type ModelFailure } from "./openrouter-failures";
+import { listedModels, modelPage, withChange, type ListedModel } from "./openrouter-models";
 import { readBody, sendJson, type Handler } from "./web";
+
+export type { ModelFailure };
 
 /** A chat message as it came over the wire, its content flattened to text. */
 export interface RecordedMessage {
@@ -25,21 +28,10 @@ export interface RecordedCall {
   /** All system (and developer) messages, joined. */
   system: string;
   messages: RecordedMessage[];
-  /** HTTP status of the answer. */
+  /** HTTP status of the answer; 0: none was sent. */
   status: number;
   /** The answer's text; absent for failures and tool calls. */
   answer?: string;
-}
-
-/** How a model fails. `null` for `setModel` makes it well again. */
-export interface ModelFailure {
-  status: number;
-  /** OpenRouter's two quota messages, for status 429. */
-  kind?: "free-models-per-day" | "free-models-per-min";
-  /** A body of one's own, sent as JSON. */
-  body?: unknown;
-  /** Seconds. */
-  retryAfter?: number;
 }
 
 /**
@@ -76,6 +68,10 @@ type Answer = { text: string } | { toolCall: { name: string; arguments: string }
 export class OpenRouter {
   /** Every call since the start, oldest first. */
   readonly calls: RecordedCall[] = [];
+  /** Models per page of the list; undefined: all at once, as OpenRouter does. */
+  pageSize: number | undefined;
+  #listed = listedModels();
+  #listFailure: ModelFailure | null = null;
   #failures = new Map<string, ModelFailure>();
   #steps: (ScriptStep & { left: number })[] = [];
   #waiters: Waiter[] = [];
@@ -88,13 +84,26 @@ export class OpenRouter {
     else this.#failures.set(id, failure);
   }
 
+  /** Changes what the list says of a model, adds one, or takes one away with null. Its answers stay as they are. */
+  setListed(id: string, change: Partial<Omit<ListedModel, "id">> | null): void {
+    this.#listed = withChange(this.#listed, id, change);
+  }
+
+  /** Makes the list itself fail, or well again with null. */
+  setListFailure(failure: ModelFailure | null): void {
+    this.#listFailure = failure;
+  }
+
   /** Replaces the script. */
   script(steps: ScriptStep[]): void {
     this.#steps = steps.map((step) => ({ ...step, left: step.times ?? (step.toolCall ? 1 : Infinity) }));
   }
 
-  /** Forgets failures and script. The recorded calls stay. */
+  /** Forgets failures, script and changes of the list. The recorded calls stay. */
   reset(): void {
+    this.#listed = listedModels();
+    this.#listFailure = null;
+    this.pageSize = undefined;
     this.#failures.clear();
     this.#steps = [];
   }
@@ -124,9 +133,10 @@ export class OpenRouter {
   }
 
   readonly handler: Handler = async (request, response) => {
-    const path = new URL(request.url ?? "/", "http://openrouter").pathname;
+    const url = new URL(request.url ?? "/", "http://openrouter");
+    const path = url.pathname;
     const body = request.method === "POST" ? await readBody(request) : "";
-    if (path === "/api/v1/models") return sendJson(response, 200, { data: LISTED_MODELS.map(modelEntry) });
+    if (path === "/api/v1/models") return this.#list(url, response);
     if (!this.#authorised(request)) return sendError(response, 401, "No auth credentials found");
     if (path === "/api/v1/key" || path === "/api/v1/auth/key") return sendJson(response, 200, { data: KEY });
     if (path === "/api/v1/chat/completions" && request.method === "POST") return this.#complete(body, response);
@@ -136,6 +146,12 @@ export class OpenRouter {
   #authorised(request: IncomingMessage): boolean {
     const [, key] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
     return key !== undefined && (this.options.key === undefined || key === this.options.key);
+  }
+
+  #list(url: URL, response: ServerResponse): void {
+    const { pageSize } = this;
+    if (this.#listFailure === null) sendJson(response, 200, modelPage(this.#listed, url, pageSize));
+    else sendFailure(response, this.#listFailure);
   }
 
   async #complete(body: string, response: ServerResponse): Promise<void> {
@@ -148,9 +164,9 @@ export class OpenRouter {
     const call = recorded(wire, this.calls.length + 1);
     const failure = this.#failures.get(call.model);
     if (failure !== undefined) {
-      call.status = failure.status;
+      call.status = failureStatus(failure);
       await this.#record(call);
-      return sendFailure(response, failure);
+      return failure.kind === "cut" ? sendCut(response, call) : sendFailure(response, failure);
     }
     const answer = this.#answerTo(call);
     if ("text" in answer) call.answer = answer.text;
@@ -168,7 +184,7 @@ export class OpenRouter {
         !(resultFollows && candidate.toolCall !== undefined) &&
         matches(candidate.match, question),
     );
-    if (step === undefined) return { text: `PONG from ${call.model}` };
+    if (step === undefined) return { text: pong(call) };
     step.left--;
     if (step.toolCall !== undefined) {
       return { toolCall: { name: step.toolCall.name, arguments: JSON.stringify(step.toolCall.arguments) } };
@@ -189,14 +205,17 @@ export class OpenRouter {
   }
 
   /**
-   * The same over the control socket: `model` {id, failure}, `script` {steps}, `reset`, `calls` {since?}, `wait`
-   * {system?, question?, tool?, model?, since?, timeoutMs?} (regular expression sources; `tool` is matched with the
-   * texts of tool results).
+   * The same over the control socket: `model` {id, failure}, `list` {id, change} or {failure} or {pageSize}, `script`
+   * {steps}, `reset`, `calls` {since?}, `wait` {system?, question?, tool?, model?, since?, timeoutMs?} (regular
+   * expression sources; `tool` is matched with the texts of tool results).
    */
   async control(action: string, body: Record<string, unknown>): Promise<unknown> {
     switch (action) {
       case "model":
         this.setModel(String(body["id"]), (body["failure"] as ModelFailure | undefined) ?? null);
+        return {};
+      case "list":
+        this.#changeList(body);
         return {};
       case "script":
         this.script(body["steps"] as ScriptStep[]);
@@ -212,8 +231,14 @@ export class OpenRouter {
           timeoutMs: Number(body["timeoutMs"] ?? 60_000),
         });
       default:
-        throw new Error(`openrouter: unknown action ${action}; there are model, script, reset, calls, wait`);
+        throw new Error(`openrouter: unknown action ${action}; there are model, list, script, reset, calls, wait`);
     }
+  }
+
+  #changeList(body: Record<string, unknown>): void {
+    if (typeof body["id"] === "string") this.setListed(body["id"], body["change"] as Partial<ListedModel> | null);
+    if ("failure" in body) this.setListFailure(body["failure"] as ModelFailure | null);
+    if ("pageSize" in body) this.pageSize = (body["pageSize"] as number | null) ?? undefined;
   }
 }
 
@@ -317,15 +342,9 @@ function completion(model: string, answer: Answer): unknown {
 }
 
 function sendStream(response: ServerResponse, model: string, answer: Answer): void {
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-  const event = (fields: Record<string, unknown>): void => {
-    response.write(`data: ${JSON.stringify({ ...identity("chat.completion.chunk", model), ...fields })}\n\n`);
-  };
-  const delta = (part: Record<string, unknown>, finish: string | null = null): void =>
-    event({ choices: [{ index: 0, delta: part, finish_reason: finish }] });
-  delta({ role: "assistant", content: "" });
+  const { event, delta } = startStream(response, model);
   if ("text" in answer) {
-    for (const word of answer.text.split(/(?<= )/)) delta({ content: word });
+    for (const word of wordsOf(answer.text)) delta({ content: word });
     delta({}, "stop");
   } else {
     delta({ tool_calls: toolCalls(answer.toolCall) });
@@ -335,12 +354,33 @@ function sendStream(response: ServerResponse, model: string, answer: Answer): vo
   response.end("data: [DONE]\n\n");
 }
 
-function sendFailure(response: ServerResponse, failure: ModelFailure): void {
-  const headers: Record<string, string> = {};
-  if (failure.retryAfter !== undefined) headers["retry-after"] = String(failure.retryAfter);
-  const message = failure.kind === undefined ? `Lab failure ${failure.status}` : `Rate limit exceeded: ${failure.kind}`;
-  sendJson(response, failure.status, failure.body ?? { error: { message, code: failure.status } }, headers);
+/** The beginning of an answer, then the connection breaks. The script is not used up: the next model may get it. */
+function sendCut(response: ServerResponse, call: RecordedCall): void {
+  const end = (): void => void response.destroy();
+  if (call.stream) {
+    const { delta } = startStream(response, call.model);
+    for (const word of wordsOf(pong(call)).slice(0, 2)) delta({ content: word });
+    response.write('data: {"id":"gen-', end);
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(completion(call.model, { text: pong(call) })));
+  response.writeHead(200, { "content-type": "application/json; charset=utf-8", "content-length": body.length });
+  response.write(body.subarray(0, body.length / 2), end);
 }
+
+function startStream(response: ServerResponse, model: string) {
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+  const event = (fields: Record<string, unknown>): void => {
+    response.write(`data: ${JSON.stringify({ ...identity("chat.completion.chunk", model), ...fields })}\n\n`);
+  };
+  const delta = (part: Record<string, unknown>, finish: string | null = null): void =>
+    event({ choices: [{ index: 0, delta: part, finish_reason: finish }] });
+  delta({ role: "assistant", content: "" });
+  return { event, delta };
+}
+
+const pong = ({ model }: RecordedCall): string => `PONG from ${model}`;
+const wordsOf = (text: string): string[] => text.split(/(?<= )/);
 
 function sendError(response: ServerResponse, status: number, message: string): void {
   sendJson(response, status, { error: { message, code: status } });

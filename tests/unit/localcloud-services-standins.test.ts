@@ -99,6 +99,94 @@ describe("the OpenRouter stand-in", () => {
     expect((await chat("a")).status).toBe(200);
   });
 
+  it.each([
+    [{ status: 401 }, 401, "User not found"],
+    [{ status: 402 }, 402, "Insufficient credits"],
+    [{ status: 503 }, 503, "No instances available"],
+    [{ kind: "free-models-per-min" }, 429, "free-models-per-min"],
+    [{ kind: "no-tools" }, 404, "No endpoints found that support tool use"],
+  ])("makes a model fail like OpenRouter does: %j", async (failure, status, words) => {
+    await openrouter.control("model", { id: "a", failure });
+    const failed = await chat("a", { stream: true });
+    expect(failed.status).toBe(status);
+    expect(failed.headers.get("retry-after")).toBeNull();
+    expect(await failed.json()).toMatchObject({ error: { code: status, message: expect.stringContaining(words) } });
+    expect(openrouter.calls.at(-1)).toMatchObject({ model: "a", status });
+  });
+
+  it("takes a request and never answers it", async () => {
+    await openrouter.control("model", { id: "a", failure: { kind: "silent" } });
+    const stop = new AbortController();
+    const answer = fetch(`${url}/api/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}` },
+      body: JSON.stringify({ model: "a", messages }),
+      signal: stop.signal,
+    }).catch((error: Error) => error.name);
+    expect(await openrouter.waitForCall((call) => call.model === "a")).toMatchObject({ status: 0 });
+    expect((await chat("b")).status).toBe(200);
+    expect(await Promise.race([answer, Promise.resolve("nothing yet")])).toBe("nothing yet");
+    stop.abort();
+    expect(await answer).toBe("AbortError");
+  });
+
+  it("breaks a stream off after its first words, and uses up no script", async () => {
+    openrouter.script([{ match: "ping", text: "from the script", times: 1 }]);
+    openrouter.setModel("a", { kind: "cut" });
+    const response = await chat("a", { stream: true });
+    expect(response.status).toBe(200);
+    let text = "";
+    const read = async (): Promise<void> => {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+        text += Buffer.from(chunk).toString();
+    };
+    await expect(read()).rejects.toThrow(/terminated/);
+    expect(text).toContain('"content":"PONG "');
+    expect(text).not.toContain("[DONE]");
+    await expect((await chat("a")).json()).rejects.toThrow(/terminated/);
+    expect(await textOf(await chat("b"))).toBe("from the script");
+  });
+
+  describe("its list", () => {
+    const list = async (): Promise<Map<unknown, Record<string, unknown>>> => {
+      const { data } = (await (await fetch(`${url}/api/v1/models`)).json()) as { data: Record<string, unknown>[] };
+      return new Map(data.map((model) => [model["id"], model]));
+    };
+    const ID = "google/gemma-4-31b-it:free";
+
+    it("loses a model, and sells, disarms, ends or shortens another", async () => {
+      await openrouter.control("list", { id: ID, change: null });
+      await openrouter.control("list", {
+        id: "cohere/north-mini-code:free",
+        change: { prompt: "0.000001", tools: false, expires: "2026-12-01", contextLength: 8192 },
+      });
+      const models = await list();
+      expect(models.has(ID)).toBe(false);
+      expect(models.get("cohere/north-mini-code:free")).toMatchObject({
+        context_length: 8192,
+        pricing: { prompt: "0.000001", completion: "0" },
+        supported_parameters: expect.not.arrayContaining(["tools"]),
+        expiration_date: "2026-12-01",
+      });
+      await openrouter.control("reset", {});
+      expect((await list()).has(ID)).toBe(true);
+    });
+
+    it("comes in pages that name the next one", async () => {
+      const all = [...(await list()).keys()];
+      await openrouter.control("list", { pageSize: all.length - 1 });
+      const first = (await (await fetch(`${url}/api/v1/models`)).json()) as { links: { next: string } };
+      const second = (await (await fetch(`${url}${first.links.next}`)).json()) as { data: unknown; links: unknown };
+      expect(second).toMatchObject({ data: [{ id: all.at(-1) }], links: { next: null } });
+    });
+
+    it("fails by itself, while models answer", async () => {
+      await openrouter.control("list", { failure: { status: 503 } });
+      expect((await fetch(`${url}/api/v1/models`)).status).toBe(503);
+      expect((await chat("m")).status).toBe(200);
+    });
+  });
+
   it("makes the agent call a tool once, and hands the result to whoever waits", async () => {
     openrouter.script([{ match: "ping", toolCall: { name: "exec", arguments: { command: "id" } } }]);
     const reply = (await (await chat("m")).json()) as { choices: { message: { tool_calls: unknown[] } }[] };
