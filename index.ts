@@ -1,18 +1,17 @@
 // Configuration in, hermes out.
+import * as pulumi from "@pulumi/pulumi";
 import { Hermes } from "./components";
 import { loadCatalogue, planInput, readConfig, readSecrets, withPlainErrors } from "./config";
 import { checkModels } from "./models";
-import { plan } from "./planner";
+import { plan, summary } from "./planner";
 
 export = async () =>
   withPlainErrors(async () => {
     const catalogue = await loadCatalogue();
     const config = readConfig(catalogue, __dirname);
     await checkModels(config);
-    const hermes = new Hermes(config.stack, {
-      config,
-      plan: plan(planInput(config), catalogue),
-      secrets: readSecrets(),
-    });
+    const chosen = plan(planInput(config), catalogue);
+    if (pulumi.runtime.isDryRun()) await Promise.all(summary(chosen).map((line) => pulumi.log.info(line)));
+    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets: readSecrets() });
     return hermes.outputs;
   });
