@@ -85,8 +85,9 @@ function nextPage(next: unknown, current: URL): URL | undefined {
 
 /** A few words for people. */
 function reasonOf(error: unknown, timeoutMs: number): string {
-  if (!(error instanceof Error)) return "unknown error";
-  if (error.name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
-  const { code } = asMap(error.cause);
-  return typeof code === "string" ? code : (error.message.split("\n")[0] ?? "").slice(0, 200);
+  const { name, message, cause } = asMap(error);
+  if (name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
+  // What fetch says is "fetch failed"; the system's code is in its cause.
+  const { code } = asMap(cause);
+  return typeof code === "string" ? code : String(message).slice(0, 200);
 }

@@ -13,7 +13,7 @@ export function proposer(list: ModelList, taken: readonly string[], allowPaid: b
     .map(({ id }) => id)
     .filter((id) => !taken.includes(id));
   return (id) => {
-    const near = nearestFirst(id, good).slice(0, PROPOSALS);
+    const near = nearestFirst(id, good);
     if (near.length === 0) return "The list is on https://openrouter.ai/models.";
     const what = allowPaid ? "models" : "free models";
     return `Nearest ${what} with tools: ${near.map((each) => `openrouter/${each}`).join(", ")}.`;
@@ -26,9 +26,12 @@ function serves(model: ListedModel, now: Date): boolean {
   return (model.contextLength ?? 0) >= CONTEXT_COMFORTABLE && (daysLeft(model, now) ?? Infinity) > NOTICE_DAYS;
 }
 
+/** Those that look like slips or kin; where none does, the first few all the same. */
 function nearestFirst(id: string, candidates: readonly string[]): string[] {
-  return candidates
+  const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(id.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
-    .map(({ candidate }) => candidate);
+    .slice(0, PROPOSALS);
+  const kin = ranked.filter(({ distance }) => distance <= id.length / 3);
+  return (kin.length > 0 ? kin : ranked).map(({ candidate }) => candidate);
 }
