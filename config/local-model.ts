@@ -119,7 +119,7 @@ function arithmetic({ lines, totalMiB, headroomMiB, memTotalMiB }: Budget): stri
   return [
     ...lines.map(({ mib, what }) => row(mib, what)),
     row(totalMiB, "in all"),
-    row(headroomMiB, "should stay free"),
+    ...(headroomMiB > 0 ? [row(headroomMiB, "should stay free")] : []),
     row(memTotalMiB, "are there; swap does not count"),
   ];
 }

@@ -63,14 +63,15 @@ function mcpLine(servers: number, agents: number): string {
 function modelLines(model: LocalModel, { localModel: wish }: Load, constants: Constants): MemoryLine[] {
   const ratio = CACHE_RATIO[wish.cacheType];
   const context = `${grouped(wish.contextTokens)} tokens, ${wish.cacheType}`;
-  const checkpoint = model.recurrentStateMiB + model.slidingWindowMiB;
+  const checkpoints = model.engine === "ollama" ? constants.checkpoints : constants.llamaCppCheckpoints;
   const figures: [what: string, mib: number][] = [
     [`weights of ${model.tag}`, model.fileBytes / MIB],
     [`KV cache, ${context}`, (wish.contextTokens * kvBytesPerToken(model, wish.cacheType)) / MIB],
     [`sliding-window cache, ${wish.cacheType}`, model.slidingWindowMiB * ratio],
     ["recurrent state", model.recurrentStateMiB],
-    // The runner keeps checkpoints unquantised.
-    [`${constants.checkpoints} checkpoints`, constants.checkpoints * checkpoint],
+    [`${checkpoints} checkpoints of it`, checkpoints * model.recurrentStateMiB],
+    // Kept unquantised.
+    ["sliding windows kept", constants.slidingWindowCopies * model.slidingWindowMiB],
     [`compute buffer, batch ${BATCH}`, model.computeMiB],
     ["prompt cache, capped", constants.promptCacheMiB],
     ["ollama serve", constants.ollamaServeMiB],

@@ -111,12 +111,20 @@ function priced({ slug, monthlyUsd }: Size): string {
   return `${slug} ($${monthlyUsd} a month)`;
 }
 
-/** A context the model was trained for, or half the cache, where that alone would do. */
+/** Tokens that an agent still gets work done with: its first turn takes about 14,000. */
+const HALF_CONTEXT = 32_768;
+
+/** A shorter context or a smaller cache, where that alone would do. */
 function lesserWishes(input: PlanInput, size: Size, { tag }: Weighing, constants: Constants): string[] {
   const { localModel } = input;
   const native = findLocalModel(tag)?.nativeContext ?? Infinity;
   const wishes = [
     { key: "contextTokens", value: native, differs: localModel.contextTokens > native },
+    {
+      key: "contextTokens",
+      value: HALF_CONTEXT,
+      differs: localModel.contextTokens > HALF_CONTEXT && native > HALF_CONTEXT,
+    },
     { key: "cacheType", value: "q8_0", differs: localModel.cacheType === "f16" },
   ];
   return wishes

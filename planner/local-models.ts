@@ -20,6 +20,8 @@ export interface LocalModel {
   vDim: number;
   /** State of recurrent layers, MiB; does not grow with the context. */
   recurrentStateMiB: number;
+  /** Who keeps checkpoints of that state: Ollama's own engine does, its llama.cpp does not. */
+  engine: "ollama" | "llama.cpp";
   /** Cache of sliding-window layers at f16, MiB; does not grow with the context. */
   slidingWindowMiB: number;
   /** Compute buffer at batch 512, MiB. */
@@ -51,6 +53,7 @@ const MODELS: readonly LocalModel[] = table.models.map((row) => ({
   kDim: row.k_dim,
   vDim: row.v_dim,
   recurrentStateMiB: row.recurrent_state_mib,
+  engine: row.checkpoints === "none" ? "llama.cpp" : "ollama",
   slidingWindowMiB: row.sliding_window_mib_f16,
   computeMiB: row.compute_mib_batch_512,
   basis: row.basis,

@@ -21,8 +21,8 @@ export const FIGURES = {
   /** Each agent after the first. */
   furtherAgentMiB: {
     value: 70,
-    mark: "measured",
-    source: "with two agents the same gateway peaked at 1.21–1.33 GB",
+    mark: "estimate",
+    source: "the second agent's part of the same runs",
   },
   /** One stdio MCP server in one agent's session: each session starts a copy of its own. */
   stdioMcpServerMiB: {
@@ -30,13 +30,31 @@ export const FIGURES = {
     mark: "measured",
     source: "eleven agents with one server each: relay, anchor and server, 163 MB resident, 45 MB of them not shared",
   },
-  /** Context checkpoints that the runner keeps of recurrent state and sliding window; ours, see the environment. */
-  checkpoints: { value: 4, mark: "sourced", source: "LLAMA_ARG_CTX_CHECKPOINTS, which hermes sets; the default is 32" },
-  /** Cap of the runner's cache of earlier prompts; ours, see the environment. */
-  promptCacheMiB: {
-    value: 256,
+  /** Checkpoints of recurrent state that Ollama's own engine keeps, when the context is full. */
+  checkpoints: {
+    value: 24,
     mark: "sourced",
-    source: "LLAMA_ARG_CACHE_RAM, which hermes sets; the default is 8192",
+    source: "Ollama 0.24.0, kvcache/recurrent.go: one per 1,664 tokens, no setting; llama-server: 4, which hermes sets",
+  },
+  /** The same in the llama.cpp that the pinned Ollama carries for other models. */
+  llamaCppCheckpoints: {
+    value: 0,
+    mark: "sourced",
+    source: "Ollama 0.24.0, runner/llamarunner: it keeps none; llama-server: 4, which hermes sets",
+  },
+  /** Sliding-window caches that are kept beside the one in use. */
+  slidingWindowCopies: {
+    value: 4,
+    mark: "estimate",
+    source:
+      "Ollama 0.24.0 keeps 4,096 tokens instead of the window for gpt-oss and gemma4: 2 to 6 times as much again; " +
+      "llama-server: 4 checkpoints",
+  },
+  /** Cap of the runner's cache of earlier prompts. */
+  promptCacheMiB: {
+    value: 0,
+    mark: "sourced",
+    source: "Ollama 0.24.0 has none; llama-server: 256, which hermes sets (its default is 8192)",
   },
   /** `ollama serve` itself. */
   ollamaServeMiB: { value: 100, mark: "estimate", source: "a Go server without a model" },
@@ -56,7 +74,7 @@ export const FIGURES = {
   ollamaMarginPercent: {
     value: 5,
     mark: "estimate",
-    source: "a load of the measured shapes came within 4 % of the sum of its lines",
+    source: "measured loads of three shapes stayed below the sum of their lines; this is for what was not measured",
   },
 } as const satisfies Record<string, Figure>;
 
@@ -67,5 +85,13 @@ export const MEASURED: Constants = Object.fromEntries(
   Object.entries(FIGURES).map(([name, { value }]) => [name, value]),
 ) as Constants;
 
-/** The planner's first table, before the gateway was measured; docs/memory.md sets it beside the shipped one. */
-export const FIRST_ESTIMATE: Constants = { ...MEASURED, gatewayMiB: 900, furtherAgentMiB: 0, stdioMcpServerMiB: 0 };
+/** The planner's first table: a gateway before it was measured, and a newer Ollama. docs/memory.md compares. */
+export const FIRST_ESTIMATE: Constants = {
+  ...MEASURED,
+  gatewayMiB: 900,
+  furtherAgentMiB: 0,
+  stdioMcpServerMiB: 0,
+  checkpoints: 4,
+  llamaCppCheckpoints: 4,
+  promptCacheMiB: 256,
+};

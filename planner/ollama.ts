@@ -32,9 +32,9 @@ export function ollamaPlan(
       OLLAMA_LOAD_TIMEOUT: "15m",
       // No model of ollama.com: prompts stay on the droplet.
       OLLAMA_NO_CLOUD: "1",
-      // For the llama-server of newer versions; the pinned one does not read them.
-      LLAMA_ARG_CACHE_RAM: String(constants.promptCacheMiB),
-      LLAMA_ARG_CTX_CHECKPOINTS: String(constants.checkpoints),
+      // For newer versions, which start llama-server; the pinned one does not read them. docs/memory.md says more.
+      LLAMA_ARG_CACHE_RAM: "256",
+      LLAMA_ARG_CTX_CHECKPOINTS: "4",
     },
   };
 }
