@@ -119,6 +119,18 @@ describe("memory", () => {
     );
   });
 
+  it("that only just does leaves the gateway its own budget", () => {
+    for (const { tag } of proposedModels()) {
+      const wish = input({ size: "any", model: tag, ollama: "required" });
+      const { totalMiB } = budget(8192, wish, knownModel(tag));
+      let memory = Math.max(8192, totalMiB);
+      while (memTotalMiB(memory) < totalMiB) memory++;
+      const { limits, local, memory: planned } = plan(wish, withSize(memory));
+      expect(local.install).toBeDefined();
+      expect(limits.memoryMaxMiB).toBeGreaterThanOrEqual(sumMiB(planned.lines, "gateway"));
+    }
+  });
+
   it("is not a byte more for all the swap there is", () => {
     fc.assert(
       fc.property(anyInput, anyMemory, fc.nat(50), (wish, memory, swapGiB) => {
