@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bootstrapInput, sourceText } from "../../cloud-init";
+import { birthFiles } from "../../cloud-init/user-data";
+import { textFile, type BundleFile } from "../../gateway/bundle";
+import { DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../../gateway/files";
+import { secretPath } from "../../gateway/paths";
+import { gatewaySecretNames } from "../../gateway/secret-names";
+import type { HermesConfig } from "../../config";
+import type { Lab } from "../../localcloud/lab";
+import { run } from "../../localcloud/network";
+import { buildNodeDist } from "../../localcloud/services/node-dist";
+import { buildTailscaleApt } from "../../localcloud/services/tailscale-apt";
+import type { Machine, Provisioning } from "../../localcloud/vm";
+import type { Plan } from "../../planner";
+
+/** Where the MCP server that takes memory on a signal stands. */
+const HOG = "/opt/hermes-vm/hog.py";
+
+/** A droplet's programs and accounts, by the bootstrap's own functions; the downloads are the lab's. */
+export async function provisioning(lab: Lab, config: HermesConfig): Promise<Provisioning> {
+  const node = await buildNodeDist(lab, config.node.version);
+  const pool = join((await buildTailscaleApt(lab)).path, "pool");
+  const deb = readdirSync(pool).find((name) => name.endsWith(".deb")) ?? "";
+  const registry = (await run(["npm", "config", "get", "registry"])).trim();
+  // The last line runs it all.
+  const functions = sourceText("hermes-bootstrap.sh").replace(/\nmain\n$/, "\n");
+  const script = [
+    functions,
+    "install -d /var/lib/hermes /usr/local/lib/hermes",
+    `cat >/usr/local/lib/hermes/install-openclaw.sh <<'END'\n${sourceText("install-openclaw.sh")}END`,
+    "chmod 0755 /usr/local/lib/hermes/install-openclaw.sh",
+    "make_accounts",
+    "fetch_node",
+    "use_node",
+    "install_openclaw",
+    `dpkg --install /mnt/pool/${deb}`,
+  ];
+  return {
+    script: `${script.join("\n")}\n`,
+    binds: { "/mnt/node.tar.xz": node.path, "/mnt/pool": pool },
+    environment: {
+      HERMES_NODE_VERSION: config.node.version,
+      HERMES_NODE_URL: "file:///mnt/node.tar.xz",
+      HERMES_NODE_SHA256: node.sha256,
+      HERMES_OPENCLAW_VERSION: config.openclaw.version,
+      HERMES_OPENCLAW_BEFORE: config.openclaw.before,
+      npm_config_registry: registry,
+    },
+  };
+}
+
+/** As the component gives it to the gateway's files. */
+export function memoryPlan({ limits }: Plan): MemoryPlan {
+  const { memoryHighMiB: highMiB, memoryMaxMiB: maxMiB, heapMiB } = limits;
+  return { ...DEFAULT_MEMORY, highMiB, maxMiB, heapMiB };
+}
+
+/** hermes's files in a machine, with an MCP server that can take memory and a model's stand-in under 10.0.2.2. */
+export function hermesFiles(config: HermesConfig, memory: MemoryPlan, modelPort: number): Record<string, BundleFile> {
+  const data = { mode: "0644", owner: "root:root" };
+  const birth = birthFiles(bootstrapInput(config)).map(({ path, mode, text }) => [
+    path,
+    textFile(text, { mode, owner: "root:root" }),
+  ]);
+  const secrets = gatewaySecretNames(config).map((name) => [
+    secretPath(name),
+    textFile("x".repeat(32), { mode: "0400", owner: "openclaw:openclaw" }),
+  ]);
+  const gateway = Object.entries(gatewayFiles(config, memory)).map(([path, file]) => [
+    path,
+    path.endsWith("openclaw.json") ? withModelAt(file, `http://10.0.2.2:${modelPort}/api/v1`) : file,
+  ]);
+  return {
+    ...(Object.fromEntries([...birth, ...gateway, ...secrets]) as Record<string, BundleFile>),
+    [HOG]: textFile(readFileSync(join(__dirname, "hog.py"), "utf8"), { ...data, mode: "0755" }),
+  };
+}
+
+function withModelAt(file: BundleFile, url: string): BundleFile {
+  if (!("text" in file)) throw new Error("openclaw.json is text");
+  return { ...file, text: file.text.map((line) => line.replace("https://openrouter.ai/api/v1", url)) };
+}
+
+/** The MCP server of {@link hermesFiles}, for a configuration. */
+export const hogServer = { command: HOG, args: ["mcp"], env: {} };
+
+/** Writes the files and takes up the units, as the bootstrap and hermes-apply do. The gateway is not started. */
+export async function settle(machine: Machine, files: Record<string, BundleFile>): Promise<void> {
+  const writes = Object.entries(files).map(([path, { mode, owner, ...content }]) => {
+    const bytes = "text" in content ? Buffer.from(content.text.join("\n")) : Buffer.from(content.base64, "base64");
+    const [user, group] = owner.split(":");
+    return `base64 -d <<<${bytes.toString("base64") || "''"} | install -D -m ${mode} -o ${user} -g ${group} /dev/stdin ${path}`;
+  });
+  await machine.on("bash -es", {
+    input: `install -d -m 0750 -o openclaw -g openclaw /etc/openclaw/secrets\n${writes.join("\n")}\n`,
+  });
+  await machine.on(
+    "systemctl daemon-reload && sysctl -q -p /etc/sysctl.d/90-hermes.conf && systemctl restart hermes-volume tailscaled ssh",
+  );
+}
