@@ -4,6 +4,7 @@ import { openTunnel } from "../remote/ssh";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
 import { CommandError, EXIT, table } from "./output";
+import { addPlanCommand } from "./plan";
 import { sshTarget, type StackOptions } from "./stack";
 
 const GATEWAY_PORT = 18789;
@@ -39,6 +40,7 @@ function program(): Command {
     .option("--stack <name>", "name of the stack; default: the selected one")
     .option("--port <port>", "local port", String(GATEWAY_PORT))
     .action(runTunnel);
+  addPlanCommand(hermes);
   addLocalCommands(hermes);
   return hermes;
 }
