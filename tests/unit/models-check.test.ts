@@ -69,6 +69,12 @@ describe("the chain", () => {
     ).toBe("The list is on https://openrouter.ai/models.");
   });
 
+  it("is not told to name a model twice", () => {
+    const fallbacks = ["openrouter/google/gemma-4-26b-a4b-it:free"];
+    const [problem] = check({ primary: "openrouter/google/gemma-4-26b-it:free", fallbacks }).problems;
+    expect(problem?.fix).toBe(`Nearest free models with tools: openrouter/${GEMMA}.`);
+  });
+
   it("takes unknown ids with a word where that is allowed", () => {
     const { problems, warnings } = check({ primary: "openrouter/no/such:free", allowUnknown: true });
     expect(problems).toEqual([]);
