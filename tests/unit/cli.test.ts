@@ -23,7 +23,7 @@ describe("hermes", () => {
   it("tells its commands and exit codes", () => {
     const { code, out } = hermes(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["init", "status", "tunnel", "local"]) expect(out).toContain(command);
+    for (const command of ["init", "status", "tunnel", "plan", "local"]) expect(out).toContain(command);
     expect(out).toContain("3 unhealthy");
   });
 
