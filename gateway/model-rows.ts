@@ -1,5 +1,4 @@
 import { findModel, openrouterId, shippedList } from "../models/list";
-import type { LocalModelPlan } from "../planner/types";
 
 /** A row of openclaw.json's `models.providers.*.models`. OpenClaw believes what it says. */
 export interface ModelRow {
@@ -25,30 +24,4 @@ export function openrouterRow(model: string): ModelRow {
   const id = openrouterId(model);
   const { contextLength, maxOutput } = { ...UNKNOWN, ...findModel(shippedList().models, id) };
   return { id, name: id, contextWindow: contextLength, maxTokens: Math.min(maxOutput, ANSWER_MAX) };
-}
-
-/** A row of the local model; `params` go to Ollama as they are. */
-export interface OllamaRow extends ModelRow {
-  input: string[];
-  /** What OpenClaw uses of the window: without it, it takes 32,768 of a local model at most. */
-  contextTokens: number;
-  params: { num_ctx: number; num_batch: number; keep_alive: number; thinking: boolean };
-}
-
-/** On a CPU many minutes; a longer answer is one that nobody waits for. */
-const LOCAL_ANSWER_MAX = 4_096;
-
-/** Ollama's row, with the context and the batch that the memory was planned for. */
-export function ollamaRow(local: LocalModelPlan): OllamaRow {
-  const { tag, nativeContext, contextTokens, batch } = local;
-  return {
-    id: tag,
-    name: tag,
-    input: ["text"],
-    contextWindow: nativeContext,
-    contextTokens,
-    maxTokens: LOCAL_ANSWER_MAX,
-    // Loaded once and for good: the next turn finds its prompt's prefix in the cache.
-    params: { num_ctx: contextTokens, num_batch: batch, keep_alive: -1, thinking: false },
-  };
 }

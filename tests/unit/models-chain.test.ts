@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { openrouterRow, ollamaRow } from "../../gateway/model-rows";
+import { openrouterRow } from "../../gateway/model-rows";
 import { chainOf, ownChainOf } from "../../models";
 import { hermesConfig } from "../fixtures/gateway-config";
 
@@ -91,17 +91,6 @@ describe("a row of openclaw.json", () => {
       name: "no/such",
       contextWindow: 65_536,
       maxTokens: 8_192,
-    });
-  });
-
-  it("gives the local model the context and batch that its memory was planned for", () => {
-    const plan = { tag: TAG, contextTokens: 65_536, nativeContext: 262_144, batch: 512 };
-    const rest = { cacheType: "q8_0" as const, fileBytes: 1, memoryMaxMiB: 1, environment: {} };
-    expect(ollamaRow({ ...plan, ...rest })).toMatchObject({
-      id: TAG,
-      contextWindow: 262_144,
-      contextTokens: 65_536,
-      params: { num_ctx: 65_536, num_batch: 512, keep_alive: -1 },
     });
   });
 });
