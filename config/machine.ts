@@ -1,9 +1,11 @@
+import { grouped } from "../planner/budget";
 import { cheapest, findSize, type Catalogue, type Region, type Size } from "../planner/catalogue";
+import { MEASURED } from "../planner/measured";
 import { DEFAULTS } from "./keys";
 import { nearest } from "./nearest";
 import type { Reader } from "./reader";
 
-/** The gateway's own peak is 1.3 GB (facts in planner/memory.ts): below 2 GB nothing helps. */
+/** System and gateway take 1.4 GB (planner/measured.ts): below 2 GB nothing helps. */
 export const MEMORY_MIN_MIB = 2048;
 
 /** Region, size, image, swap, volume: what can be bought, and whether it goes together. */
@@ -92,7 +94,7 @@ function checkSize(reader: Reader, catalogue: Catalogue, slug: string): Size | u
     reader.reject(
       key,
       slug,
-      `${size.memoryMiB} MiB do not carry the gateway, which takes up to 1,270 MiB beside the system's 250`,
+      `${size.memoryMiB} MiB do not carry system and gateway, which take ${grouped(MEASURED.systemMiB + MEASURED.gatewayMiB)}`,
       allowed,
       `Write ${carrying[0]?.slug ?? "s-1vcpu-2gb"}.`,
     );

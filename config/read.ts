@@ -10,9 +10,14 @@ import { readWorkspace, type Workspace } from "./workspace";
 /**
  * The checked configuration of this stack.
  * @param project folder of the project; workspaces and the stack's file are found below it.
+ * @param more what else can be wrong with it, told together with the rest
  * @throws ConfigError with every fault, before any resource is registered.
  */
-export function readConfig(catalogue: Catalogue, project: string = process.cwd()): HermesConfig {
+export function readConfig(
+  catalogue: Catalogue,
+  project: string = process.cwd(),
+  more: (config: HermesConfig) => Problem[] = () => [],
+): HermesConfig {
   const stack = pulumi.getStack();
   const { raw, problems } = rawConfig(pulumi.runtime.allConfig());
   const secrets = secretValues();
@@ -31,7 +36,7 @@ export function readConfig(catalogue: Catalogue, project: string = process.cwd()
       return workspace;
     },
   });
-  const all = inOrder([...problems, ...result.problems], file.order);
+  const all = inOrder([...problems, ...result.problems, ...more(result.config)], file.order);
   if (all.length > 0) throw new ConfigError(stack, all);
   return result.config;
 }

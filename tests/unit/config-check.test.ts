@@ -289,7 +289,7 @@ describe("values that are wrong", () => {
       model("google/gemma-4-31b-it:free"),
       ["hermes:models.primary: its provider is not one that hermes sets up"],
     ],
-    ["a local model", model("ollama/qwen3.5:9b"), ["hermes:models.primary: hermes does not install local models yet"]],
+    ["a local model", model("ollama/qwen3.5:9b"), ["hermes:models.primary: no local model will be there"]],
     ["no model", { models: {} }, ["hermes:models.primary: is missing"]],
     [
       "a model twice",
