@@ -300,7 +300,10 @@ const answerTo = (said: string, model: string): string =>
 /** The message of /api/chat: one tool call where the last word is the user's and asks for it, else text. */
 function reply(body: Body, model: string): Record<string, unknown> {
   const messages = body.messages ?? [];
-  const said = [...messages].reverse().find((message) => message.role === "user")?.content ?? "";
+  // OpenClaw puts context of its own after what the person said, in messages of the same role.
+  const answered = messages.findLastIndex((message) => message.role === "assistant");
+  const asked = messages.slice(answered + 1).filter((message) => message.role === "user");
+  const said = asked.map((message) => message.content).join("\n");
   const [, tool] = /call the tool (\w+)/i.exec(said) ?? [];
   const offered = (body.tools ?? []).some((one) => one.function?.name === tool);
   if (tool === undefined || !offered || messages.at(-1)?.role !== "user") {
