@@ -1,4 +1,7 @@
-/** One jest project per kind of test: unit (pure, mocks), engine (real engine, emulated API), droplet (real boot). */
+/**
+ * One jest project per kind of test: unit (pure, mocks), engine (real engine, emulated API), droplet (real boot), ollama
+ * (the real one).
+ */
 const kind = (name, extra = {}) => ({
   displayName: name,
   rootDir: __dirname,
@@ -11,4 +14,4 @@ const kind = (name, extra = {}) => ({
   ...extra,
 });
 
-module.exports = { projects: [kind("unit"), kind("engine"), kind("droplet")] };
+module.exports = { projects: [kind("unit"), kind("engine"), kind("droplet"), kind("ollama"), kind("vm")] };

@@ -45,7 +45,7 @@ export interface RegistryOptions {
 const STORAGE_PATH = /^\/ollama\/docker\/registry\/v2\/blobs\/sha256\/[0-9a-f]{2}\/([0-9a-f]{64})\/data$/;
 const REPOSITORY_PATH = /^\/v2\/([\w.-]+\/[\w.-]+)\/(manifests|blobs)\/([\w.:-]+)$/;
 const MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
-/** How many parts of a second slow transfers are made of. */
+/** Into how many pieces a second of a slow transfer is cut. */
 const SLICES = 20;
 
 /** Stand-in of registry.ollama.ai and of the storage that it redirects to: one handler for both. */
@@ -175,7 +175,7 @@ export class OllamaRegistry {
         call.bytes += allowed.length;
         this.#sentSinceFault += allowed.length;
         if (this.#isCut()) return void response.destroy();
-        await this.#rest();
+        await this.#rest(allowed.length);
       }
     }
     response.end();
@@ -188,9 +188,9 @@ export class OllamaRegistry {
     return Array.from({ length: Math.ceil(chunk.length / size) }, (_, i) => chunk.subarray(i * size, (i + 1) * size));
   }
 
-  #rest(): Promise<void> | undefined {
-    if (this.faults.slowBytesPerSecond === undefined) return undefined;
-    return new Promise((resolve) => setTimeout(resolve, 1000 / SLICES));
+  #rest(bytes: number): Promise<void> | undefined {
+    const rate = this.faults.slowBytesPerSecond;
+    return rate === undefined ? undefined : new Promise((resolve) => setTimeout(resolve, (bytes / rate) * 1000));
   }
 }
 
