@@ -30,7 +30,7 @@ export const FIGURES = {
     mark: "measured",
     source: "eleven agents with one server each: relay, anchor and server, 163 MB resident, 45 MB of them not shared",
   },
-  /** Checkpoints of recurrent state that Ollama's own engine keeps, when the context is full. */
+  /** Checkpoints of recurrent state that Ollama's own engine makes room for when it loads a model. */
   checkpoints: {
     value: 24,
     mark: "sourced",
@@ -57,7 +57,11 @@ export const FIGURES = {
     source: "Ollama 0.24.0 has none; llama-server: 256, which hermes sets (its default is 8192)",
   },
   /** `ollama serve` itself. */
-  ollamaServeMiB: { value: 100, mark: "estimate", source: "a Go server without a model" },
+  ollamaServeMiB: {
+    value: 128,
+    mark: "measured",
+    source: "Ollama 0.24.0, its peak while a model is pulled and loaded: 101 to 107 MiB (npm run test:ollama)",
+  },
   /** The runner before it has loaded anything. */
   runnerMiB: { value: 90, mark: "measured", source: "87 MiB, node-llama-cpp 3.22.1 on a CPU" },
   /** Kept free beside a local model, at least. */

@@ -30,6 +30,8 @@ export function ollamaPlan(
       // Loaded for good: reading it in again, and its prompt, takes minutes.
       OLLAMA_KEEP_ALIVE: "-1",
       OLLAMA_LOAD_TIMEOUT: "15m",
+      // A pull that was interrupted goes on, also when Ollama was restarted an hour later.
+      OLLAMA_NOPRUNE: "1",
       // No model of ollama.com: prompts stay on the droplet.
       OLLAMA_NO_CLOUD: "1",
       // For newer versions, which start llama-server; the pinned one does not read them. docs/memory.md says more.
