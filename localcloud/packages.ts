@@ -21,8 +21,14 @@ export const DEBIAN_PACKAGES: Record<string, string> = {
   zstd: "/usr/bin/zstd",
 };
 
-export function missingPackages(exists: (path: string) => boolean = existsSync): string[] {
-  return Object.entries(DEBIAN_PACKAGES)
+/** What a virtual machine needs besides; most never boot one. */
+export const VM_PACKAGES: Record<string, string> = { "qemu-system-x86": "/usr/bin/qemu-system-x86_64" };
+
+export function missingPackages(
+  exists: (path: string) => boolean = existsSync,
+  packages: Record<string, string> = DEBIAN_PACKAGES,
+): string[] {
+  return Object.entries(packages)
     .filter(([, path]) => !exists(path))
     .map(([name]) => name);
 }
@@ -32,8 +38,8 @@ export function missingPackages(exists: (path: string) => boolean = existsSync):
  *
  * @throws Error that names the packages, where apt-get can't install them.
  */
-export function ensurePackages(say: (text: string) => void): void {
-  const missing = missingPackages();
+export function ensurePackages(say: (text: string) => void, packages?: Record<string, string>): void {
+  const missing = missingPackages(existsSync, packages);
   if (missing.length === 0) return;
   say(`installing Debian packages: ${missing.join(" ")}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

@@ -125,7 +125,7 @@ async function start(
     await waitFor("the kernel's first words", alive, { timeoutMs: 30_000, everyMs: 200 });
     const sshd = async (): Promise<boolean> =>
       alive() && (await tryRun(["timeout", "20", ...sshCommand(folder, port), "root@127.0.0.1", "true"])).code === 0;
-    await waitFor("SSH", sshd, { timeoutMs: 300_000, everyMs: 1000 });
+    await waitFor("SSH", sshd, { timeoutMs: 600_000, everyMs: 1000 });
     const master = [...sshCommand(folder, port), "-M", "-N", "root@127.0.0.1"];
     connection = startTied(master, folder, "ssh.log");
     await waitFor("the shared connection", () => existsSync(join(folder, "ssh")), { timeoutMs: 60_000 });

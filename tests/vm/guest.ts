@@ -8,32 +8,24 @@ import { secretPath } from "../../gateway/paths";
 import { gatewaySecretNames } from "../../gateway/secret-names";
 import type { HermesConfig } from "../../config";
 import type { Lab } from "../../localcloud/lab";
-import { run } from "../../localcloud/network";
 import { buildNodeDist } from "../../localcloud/services/node-dist";
 import { buildTailscaleApt } from "../../localcloud/services/tailscale-apt";
 import type { Machine, Provisioning } from "../../localcloud/vm";
 import type { Plan } from "../../planner";
 
-/** Where the MCP server that takes memory on a signal stands. */
-const HOG = "/opt/hermes-vm/hog.py";
-
-/** A droplet's programs and accounts, by the bootstrap's own functions; the downloads are the lab's. */
+/** A droplet's programs and accounts, by the bootstrap's own functions; the downloads are the lab's. OpenClaw is not among them. */
 export async function provisioning(lab: Lab, config: HermesConfig): Promise<Provisioning> {
   const node = await buildNodeDist(lab, config.node.version);
   const pool = join((await buildTailscaleApt(lab)).path, "pool");
   const deb = readdirSync(pool).find((name) => name.endsWith(".deb")) ?? "";
-  const registry = (await run(["npm", "config", "get", "registry"])).trim();
   // The last line runs it all.
   const functions = sourceText("hermes-bootstrap.sh").replace(/\nmain\n$/, "\n");
   const script = [
     functions,
-    "install -d /var/lib/hermes /usr/local/lib/hermes",
-    `cat >/usr/local/lib/hermes/install-openclaw.sh <<'END'\n${sourceText("install-openclaw.sh")}END`,
-    "chmod 0755 /usr/local/lib/hermes/install-openclaw.sh",
+    "install -d /var/lib/hermes",
     "make_accounts",
     "fetch_node",
     "use_node",
-    "install_openclaw",
     `dpkg --install /mnt/pool/${deb}`,
   ];
   return {
@@ -43,9 +35,6 @@ export async function provisioning(lab: Lab, config: HermesConfig): Promise<Prov
       HERMES_NODE_VERSION: config.node.version,
       HERMES_NODE_URL: "file:///mnt/node.tar.xz",
       HERMES_NODE_SHA256: node.sha256,
-      HERMES_OPENCLAW_VERSION: config.openclaw.version,
-      HERMES_OPENCLAW_BEFORE: config.openclaw.before,
-      npm_config_registry: registry,
     },
   };
 }
@@ -56,9 +45,8 @@ export function memoryPlan({ limits }: Plan): MemoryPlan {
   return { ...DEFAULT_MEMORY, highMiB, maxMiB, heapMiB };
 }
 
-/** hermes's files in a machine, with an MCP server that can take memory and a model's stand-in under 10.0.2.2. */
-export function hermesFiles(config: HermesConfig, memory: MemoryPlan, modelPort: number): Record<string, BundleFile> {
-  const data = { mode: "0644", owner: "root:root" };
+/** hermes's files, and in OpenClaw's place a program that tests can let grow. */
+export function hermesFiles(config: HermesConfig, memory: MemoryPlan): Record<string, BundleFile> {
   const birth = birthFiles(bootstrapInput(config)).map(({ path, mode, text }) => [
     path,
     textFile(text, { mode, owner: "root:root" }),
@@ -67,23 +55,17 @@ export function hermesFiles(config: HermesConfig, memory: MemoryPlan, modelPort:
     secretPath(name),
     textFile("x".repeat(32), { mode: "0400", owner: "openclaw:openclaw" }),
   ]);
-  const gateway = Object.entries(gatewayFiles(config, memory)).map(([path, file]) => [
-    path,
-    path.endsWith("openclaw.json") ? withModelAt(file, `http://10.0.2.2:${modelPort}/api/v1`) : file,
-  ]);
   return {
-    ...(Object.fromEntries([...birth, ...gateway, ...secrets]) as Record<string, BundleFile>),
-    [HOG]: textFile(readFileSync(join(__dirname, "hog.py"), "utf8"), { ...data, mode: "0755" }),
+    ...(Object.fromEntries([...birth, ...secrets]) as Record<string, BundleFile>),
+    ...gatewayFiles(config, memory),
+    "/opt/openclaw/current/lib/node_modules/openclaw/package.json": program('{"type":"module"}'),
+    "/opt/openclaw/current/lib/node_modules/openclaw/dist/index.js": program(here("gateway.mjs")),
+    "/opt/hermes-vm/hog.py": program(here("hog.py")),
   };
 }
 
-function withModelAt(file: BundleFile, url: string): BundleFile {
-  if (!("text" in file)) throw new Error("openclaw.json is text");
-  return { ...file, text: file.text.map((line) => line.replace("https://openrouter.ai/api/v1", url)) };
-}
-
-/** The MCP server of {@link hermesFiles}, for a configuration. */
-export const hogServer = { command: HOG, args: ["mcp"], env: {} };
+const program = (text: string): BundleFile => textFile(text, { mode: "0755", owner: "root:root" });
+const here = (name: string): string => readFileSync(join(__dirname, name), "utf8");
 
 /** Writes the files and takes up the units, as the bootstrap and hermes-apply do. The gateway is not started. */
 export async function settle(machine: Machine, files: Record<string, BundleFile>): Promise<void> {

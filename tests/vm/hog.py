@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Takes memory until something ends it: `hog.py` at once, `hog.py mcp` as an MCP server when it gets SIGUSR1."""
-import json
+"""Takes memory until something ends it: `hog.py` at once, `hog.py server` when it gets SIGUSR1."""
 import signal
 import sys
 
@@ -13,24 +12,8 @@ def eat(*_):
         held.append(b"\x5a" * PIECE)
 
 
-def answer(request):
-    method = request.get("method")
-    if method == "initialize":
-        version = request["params"]["protocolVersion"]
-        info = {"name": "hog", "version": "1"}
-        return {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
-    if method == "tools/list":
-        return {"tools": [{"name": "nothing", "description": "Does nothing.", "inputSchema": {"type": "object"}}]}
-    return {}
-
-
-def serve():
+if sys.argv[1:] == ["server"]:
     signal.signal(signal.SIGUSR1, eat)
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "id" in request:
-            reply = {"jsonrpc": "2.0", "id": request["id"], "result": answer(request)}
-            print(json.dumps(reply), flush=True)
-
-
-serve() if sys.argv[1:] == ["mcp"] else eat()
+    while True:
+        signal.pause()
+eat()
