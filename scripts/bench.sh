@@ -1,7 +1,15 @@
 #!/bin/bash
-# npm run bench: where the time of npm start goes, beside the bare costs, in one run. Needs what npm start needs.
+# npm run bench [-- start|memory [OPTIONS]]: where the time of npm start goes, beside the bare costs (start, the default),
+# or what the droplet needs of its memory. Needs what npm start needs.
 set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
-exec node -r ts-node/register/transpile-only bench/start.ts "$@"
+bench=start
+case ${1-} in
+  start | memory)
+    bench=$1
+    shift
+    ;;
+esac
+exec node -r ts-node/register/transpile-only "bench/$bench.ts" "$@"
