@@ -50,7 +50,7 @@ export function memoryPlot({ title, samples, events, marks }: Plot): string {
       "swap",
     ),
     ...eventLabels(events, x),
-    ...marks.map(({ mib, what }) => mark(y(mib), `${what}, ${mib.toLocaleString("en")} MiB`)),
+    ...[...marks].sort((a, b) => b.mib - a.mib).map(({ mib, what }, rank) => mark(y(mib), what, mib, rank === 0)),
     ...legend(),
   ];
   return [
@@ -105,11 +105,13 @@ function line(points: [number, number][], kind: string): string {
   return `<polyline class="${kind}" points="${points.map((point) => point.join(",")).join(" ")}"/>`;
 }
 
-function mark(height: number, what: string): string {
+/** The highest has its words above it, the others below, so that two close ones can be read. */
+function mark(height: number, what: string, mib: number, above: boolean): string {
   const end = WIDTH - MARGIN.right;
   return (
     `<line class="mark" x1="${MARGIN.left}" x2="${end}" y1="${height}" y2="${height}"/>` +
-    `<text class="small" x="${end}" y="${height - 4}" text-anchor="end">${escape(what)}</text>`
+    `<text class="small" x="${end}" y="${height + (above ? -4 : 13)}" text-anchor="end">` +
+    `${escape(what)}, ${mib.toLocaleString("en")} MiB</text>`
   );
 }
 
