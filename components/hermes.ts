@@ -13,7 +13,7 @@ import {
   textFile,
   type BundleFile,
 } from "../gateway/bundle";
-import { applyProgram, DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../gateway/files";
+import { applyProgram, gatewayFiles, unitMemory } from "../gateway/files";
 import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
@@ -95,7 +95,7 @@ export class Hermes extends pulumi.ComponentResource {
     const bundle = configBundle({
       config,
       files: {
-        ...gatewayFiles(config, memoryPlan(plan), local),
+        ...gatewayFiles(config, unitMemory(plan.limits), local),
         "/etc/hermes/nftables.nft": nftablesFile(config),
       },
       workspaces: readWorkspaces(PROJECT, config),
@@ -152,17 +152,6 @@ export class Hermes extends pulumi.ComponentResource {
     };
     this.registerOutputs({});
   }
-}
-
-/** The gateway's share is the planner's; the agents' commands get theirs of the swap. */
-function memoryPlan({ limits }: Plan): MemoryPlan {
-  return {
-    highMiB: limits.memoryHighMiB,
-    maxMiB: limits.memoryMaxMiB,
-    heapMiB: limits.heapMiB,
-    agentHighMiB: DEFAULT_MEMORY.agentHighMiB,
-    agentMaxMiB: DEFAULT_MEMORY.agentMaxMiB,
-  };
 }
 
 /** @throws Error where the configuration's rules should have refused before. */

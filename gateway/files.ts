@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HermesConfig } from "../config/types";
-import type { LocalModelPlan } from "../planner/types";
+import type { GatewayLimits, LocalModelPlan } from "../planner/types";
 import { textFile, type BundleFile } from "./bundle";
 import { renderOpenclawConfig } from "./openclaw-config";
 import { HELPERS_DIR, OPENCLAW_CONFIG, sandboxFolder } from "./paths";
@@ -9,25 +9,31 @@ import { gatewaySecretNames, headerSecretNames, secretVariable } from "./secret-
 
 /** What the planner leaves for OpenClaw, MiB. */
 export interface MemoryPlan {
-  /** The gateway is slowed down and swapped above this. */
-  highMiB: number;
   /** The kernel ends something in the gateway's unit above this, swap not counted. */
   maxMiB: number;
+  /** Swap that the gateway's unit may take. */
+  swapMaxMiB: number;
   /** Node's old space. */
   heapMiB: number;
-  /** Same two for everything that the agents' commands take together. */
-  agentHighMiB: number;
+  /** The first two for everything that the agents' commands take together. */
   agentMaxMiB: number;
+  agentSwapMaxMiB: number;
 }
 
-/** For 2 GB: measured peaks with two agents are 1.35 to 1.6 GiB with page cache. */
+/** For 2 GB and 4 GiB of swap. */
 export const DEFAULT_MEMORY: MemoryPlan = {
-  highMiB: 1400,
-  maxMiB: 1700,
+  maxMiB: 1695,
+  swapMaxMiB: 1024,
   heapMiB: 768,
-  agentHighMiB: 512,
   agentMaxMiB: 1024,
+  agentSwapMaxMiB: 1024,
 };
+
+/** The gateway's share is the planner's; the agents' commands get as much of the swap. */
+export const unitMemory = ({ memoryMaxMiB, swapMaxMiB, heapMiB }: GatewayLimits): MemoryPlan => ({
+  ...DEFAULT_MEMORY,
+  ...{ maxMiB: memoryMaxMiB, swapMaxMiB, heapMiB, agentSwapMaxMiB: swapMaxMiB },
+});
 
 const DATA = { mode: "0644", owner: "root:root" };
 const PROGRAM = { mode: "0755", owner: "root:root" };
@@ -93,13 +99,13 @@ const workspaceList = (config: HermesConfig) =>
 const gatewayMemory = (memory: MemoryPlan) =>
   lines([
     "[Service]",
-    `MemoryHigh=${memory.highMiB}M`,
     `MemoryMax=${memory.maxMiB}M`,
+    `MemorySwapMax=${memory.swapMaxMiB}M`,
     `Environment=HERMES_HEAP_MIB=${memory.heapMiB}`,
   ]);
 
 const agentMemory = (memory: MemoryPlan) =>
-  lines(["[Service]", `MemoryHigh=${memory.agentHighMiB}M`, `MemoryMax=${memory.agentMaxMiB}M`]);
+  lines(["[Service]", `MemoryMax=${memory.agentMaxMiB}M`, `MemorySwapMax=${memory.agentSwapMaxMiB}M`]);
 
 /** A missing volume must never start an empty gateway. */
 function volumeDropIns(): Record<string, BundleFile> {

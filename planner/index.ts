@@ -28,7 +28,11 @@ export function plan(input: PlanInput, catalogue: Catalogue, constants: Constant
   return {
     size,
     memory,
-    limits: gatewayLimits(memory.memTotalMiB, local.install?.memoryMaxMiB, constants),
+    limits: gatewayLimits(
+      memory.memTotalMiB,
+      { swapMiB: memory.swapMiB, ollamaMaxMiB: local.install?.memoryMaxMiB ?? 0 },
+      constants,
+    ),
     cost: cost(size, input.volumeGiB, catalogue),
     local,
   };

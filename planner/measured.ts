@@ -12,23 +12,25 @@ interface Figure {
 export const FIGURES = {
   /** Debian 13 with tailscaled, sshd and journald. */
   systemMiB: { value: 250, mark: "estimate", source: "an idle Debian with tailscaled, sshd and journald" },
-  /** The gateway with its first agent, after turns. */
+  /** The gateway with its first agent and a command of the operator beside it, after turns. */
   gatewayMiB: {
-    value: 1130,
+    value: 1240,
     mark: "measured",
-    source: "OpenClaw 2026.9.6, Node 24, one CPU, limit of 2 GiB: 1.13–1.22 GB after turns of two agents",
+    source:
+      "npm run bench -- memory, OpenClaw 2026.9.6, Node 24, one CPU, limit of 2 GiB: 1,211 MiB for all of a droplet with " +
+      "one agent, system included, of which 140 are `openclaw` commands",
   },
   /** Each agent after the first. */
   furtherAgentMiB: {
-    value: 70,
-    mark: "estimate",
-    source: "the second agent's part of the same runs",
+    value: 150,
+    mark: "measured",
+    source: "the same: 1,464 MiB with two agents, and 1,893 instead of 1,652 with a third and two stdio MCP servers",
   },
   /** One stdio MCP server in one agent's session: each session starts a copy of its own. */
   stdioMcpServerMiB: {
-    value: 45,
+    value: 70,
     mark: "measured",
-    source: "eleven agents with one server each: relay, anchor and server, 163 MB resident, 45 MB of them not shared",
+    source: "the same: 1,652 MiB with two servers in each of two agents' sessions, 1,734 over 30 turns with restarts",
   },
   /** Checkpoints of recurrent state that Ollama's own engine makes room for when it loads a model. */
   checkpoints: {
@@ -95,6 +97,7 @@ export const FIRST_ESTIMATE: Constants = {
   gatewayMiB: 900,
   furtherAgentMiB: 0,
   stdioMcpServerMiB: 0,
+  ollamaServeMiB: 100,
   checkpoints: 4,
   llamaCppCheckpoints: 4,
   promptCacheMiB: 256,

@@ -33,15 +33,26 @@ export function headroomMiB(memTotal: number, constants: Constants = MEASURED): 
   return Math.max(constants.headroomMinMiB, Math.ceil((memTotal * constants.headroomPercent) / 100));
 }
 
+/** What of the droplet the gateway's unit does not get, MiB. */
+export interface Shares {
+  swapMiB: number;
+  /** MemoryMax of Ollama's unit; 0 without a local model. */
+  ollamaMaxMiB: number;
+}
+
 /**
- * Limits of the gateway's unit: everything that system and local model do not need.
- * @param ollamaMaxMiB MemoryMax of Ollama's unit; 0 without a local model
+ * Limits of the gateway's unit: everything that system and local model do not need, and a quarter of the swap. No
+ * MemoryHigh: with the swap used up the kernel would slow the gateway to a crawl there and never end it, so that systemd
+ * starts none anew (seen in a virtual machine: 1.7 MiB in 281 s).
  */
-export function gatewayLimits(memTotal: number, ollamaMaxMiB = 0, constants: Constants = MEASURED): GatewayLimits {
+export function gatewayLimits(
+  memTotal: number,
+  { swapMiB, ollamaMaxMiB }: Shares,
+  constants: Constants = MEASURED,
+): GatewayLimits {
   const share = memTotal - ollamaMaxMiB;
   const memoryMaxMiB = share - constants.systemMiB;
-  const memoryHighMiB = memoryMaxMiB - Math.max(96, Math.ceil(memoryMaxMiB * 0.06));
-  // 768 of 1,945: the largest heap that was measured well below MemoryHigh on 2 GB. Above 4 GiB nothing is gained.
+  // 768 of 1,945: the largest heap that was measured well below the limit on 2 GB. Above 4 GiB nothing is gained.
   const heapMiB = Math.min(4096, Math.floor((share * 0.4) / 64) * 64);
-  return { memoryHighMiB, memoryMaxMiB, heapMiB };
+  return { memoryMaxMiB, swapMaxMiB: Math.floor(swapMiB / 4), heapMiB };
 }

@@ -71,10 +71,10 @@ export interface MemoryPlan {
 
 /** Limits of systemd units, MiB. */
 export interface GatewayLimits {
-  /** MemoryHigh: from here the kernel slows the gateway and takes its cache back. */
-  memoryHighMiB: number;
   /** MemoryMax: what system and local model do not need; the gateway is killed here, never sshd or tailscaled. */
   memoryMaxMiB: number;
+  /** MemorySwapMax: MemoryMax counts no swap, and a leak would fill all of it before anything is ended. */
+  swapMaxMiB: number;
   /** Node's --max-old-space-size; a hand-written unit does not get OpenClaw's adaptive one. */
   heapMiB: number;
 }

@@ -78,10 +78,10 @@ function verdict({ tag, outcome, fittingSize }: LocalDecision): string {
   return `${here}; ${fittingSize.slug} (${dollars(fittingSize.monthlyUsd)} a month) carries it`;
 }
 
-function limits({ limits: { memoryHighMiB, memoryMaxMiB, heapMiB }, local: { install } }: Plan): string[] {
+function limits({ limits: { memoryMaxMiB, swapMaxMiB, heapMiB }, local: { install } }: Plan): string[] {
   const gateway =
-    `gateway: slowed from ${grouped(memoryHighMiB)} MiB (MemoryHigh), ` +
-    `ended at ${grouped(memoryMaxMiB)} (MemoryMax), node's heap ${grouped(heapMiB)}`;
+    `gateway: ended at ${grouped(memoryMaxMiB)} MiB (MemoryMax) and ${grouped(swapMaxMiB)} of swap ` +
+    `(MemorySwapMax), node's heap ${grouped(heapMiB)}`;
   const ollama = install && `ollama: ended at ${grouped(install.memoryMaxMiB)} MiB (MemoryMax)`;
   return [...field("limits", gateway), ...(ollama ? field("", ollama) : [])];
 }

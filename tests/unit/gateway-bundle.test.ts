@@ -107,9 +107,9 @@ describe("files of the gateway", () => {
   });
 
   it("give the planner's memory to the units", () => {
-    const memory = { highMiB: 1, maxMiB: 2, heapMiB: 3, agentHighMiB: 4, agentMaxMiB: 5 };
+    const memory = { maxMiB: 1, swapMaxMiB: 2, heapMiB: 3, agentMaxMiB: 4, agentSwapMaxMiB: 5 };
     const unit = gatewayFiles(hermesConfig, memory)["/etc/systemd/system/openclaw-gateway.service.d/memory.conf"];
-    const lines = ["[Service]", "MemoryHigh=1M", "MemoryMax=2M", "Environment=HERMES_HEAP_MIB=3", ""];
+    const lines = ["[Service]", "MemoryMax=1M", "MemorySwapMax=2M", "Environment=HERMES_HEAP_MIB=3", ""];
     expect(unit).toMatchObject({ text: lines });
   });
 

@@ -11,15 +11,14 @@ describe("the plan", () => {
   });
 
   it("leaves the gateway of 2 GB the limits that were measured", () => {
-    expect(plan(input(), catalogue).limits).toEqual({ memoryHighMiB: 1593, memoryMaxMiB: 1695, heapMiB: 768 });
+    expect(plan(input(), catalogue).limits).toEqual({ memoryMaxMiB: 1695, swapMaxMiB: 1024, heapMiB: 768 });
   });
 
   it("leaves room at the gateway's peak on every size of 2 GB or more, without counting swap", () => {
     for (const size of catalogue.sizes.filter(({ memoryMiB }) => memoryMiB >= 2048)) {
       const { memory, limits } = plan(input({ size: size.slug, swapGiB: 0, ollama: "off" }), catalogue);
       expect(memory.spareMiB).toBeGreaterThan(400);
-      expect(limits.heapMiB).toBeLessThan(limits.memoryHighMiB);
-      expect(limits.memoryHighMiB).toBeLessThan(limits.memoryMaxMiB);
+      expect(limits.heapMiB).toBeLessThan(limits.memoryMaxMiB);
       expect(limits.memoryMaxMiB).toBeLessThan(memory.memTotalMiB);
     }
   });
@@ -70,11 +69,10 @@ describe("a local model", () => {
     expect(outcome(size, ollama, model)).toBe(expected);
   });
 
-  it("that keeps checkpoints fits 8 GB with half the context, and the fix says so", () => {
+  it("that keeps checkpoints fits 8 GB only with half the context and a smaller cache", () => {
     const { local } = plan(input({ size: "s-4vcpu-8gb", model: "qwen3.5:4b" }), catalogue);
     expect([local.outcome, local.install]).toEqual(["tight", undefined]);
-    expect(local.fix).toContain("set hermes:localModel.contextTokens to 32768");
-    const half = { localModel: { contextTokens: 32_768, cacheType: "q8_0" as const, model: "qwen3.5:4b" } };
+    const half = { localModel: { contextTokens: 32_768, cacheType: "q4_0" as const, model: "qwen3.5:4b" } };
     expect(outcome("s-4vcpu-8gb", "auto", undefined, half)).toBe("installed qwen3.5:4b");
   });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { bootstrapInput, sourceText } from "../../cloud-init";
 import { birthFiles } from "../../cloud-init/user-data";
 import { textFile, type BundleFile } from "../../gateway/bundle";
-import { DEFAULT_MEMORY, gatewayFiles, type MemoryPlan } from "../../gateway/files";
+import { gatewayFiles, type MemoryPlan } from "../../gateway/files";
 import { secretPath } from "../../gateway/paths";
 import { gatewaySecretNames } from "../../gateway/secret-names";
 import type { HermesConfig } from "../../config";
@@ -11,7 +11,6 @@ import type { Lab } from "../../localcloud/lab";
 import { buildNodeDist } from "../../localcloud/services/node-dist";
 import { buildTailscaleApt } from "../../localcloud/services/tailscale-apt";
 import type { Machine, Provisioning } from "../../localcloud/vm";
-import type { Plan } from "../../planner";
 
 /** A droplet's programs and accounts, by the bootstrap's own functions; the downloads are the lab's. OpenClaw is not among them. */
 export async function provisioning(lab: Lab, config: HermesConfig): Promise<Provisioning> {
@@ -37,12 +36,6 @@ export async function provisioning(lab: Lab, config: HermesConfig): Promise<Prov
       HERMES_NODE_SHA256: node.sha256,
     },
   };
-}
-
-/** As the component gives it to the gateway's files. */
-export function memoryPlan({ limits }: Plan): MemoryPlan {
-  const { memoryHighMiB: highMiB, memoryMaxMiB: maxMiB, heapMiB } = limits;
-  return { ...DEFAULT_MEMORY, highMiB, maxMiB, heapMiB };
 }
 
 /** hermes's files, and in OpenClaw's place a program that tests can let grow. */

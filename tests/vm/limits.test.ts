@@ -9,7 +9,8 @@ import { ensureVmImage, Machine, vmHindrance } from "../../localcloud/vm";
 import { plan, shippedCatalogue } from "../../planner";
 import { FIGURES } from "../../planner/measured";
 import { hermesConfig } from "../fixtures/gateway-config";
-import { hermesFiles, memoryPlan, provisioning, settle } from "./guest";
+import { unitMemory } from "../../gateway/files";
+import { hermesFiles, provisioning, settle } from "./guest";
 import { Guest } from "./watch";
 
 jest.setTimeout(900_000);
@@ -44,7 +45,7 @@ beforeAll(async () => {
   const image = await ensureVmImage(lab.cache, config.image, config.swapGiB, await provisioning(lab, config), say);
   machine = await Machine.boot(lab.cache, image, { memoryMiB: nominalMiB, vcpus: 1, say });
   guest = new Guest(machine);
-  await settle(machine, hermesFiles(config, memoryPlan(planned)));
+  await settle(machine, hermesFiles(config, unitMemory(planned.limits)));
   idleMiB = await guest.memory();
   say("starting the gateway");
   await guest.startGateway();
@@ -62,9 +63,9 @@ afterAll(async () => {
   });
 
   it("sets the planned limits in the kernel", async () => {
-    const { highMiB, maxMiB, agentHighMiB, agentMaxMiB } = memoryPlan(planned);
-    expect(await guest.limits("openclaw-gateway")).toEqual({ high: highMiB, max: maxMiB });
-    expect(await guest.limits("hermes-agent")).toEqual({ high: agentHighMiB, max: agentMaxMiB });
+    const { maxMiB, swapMaxMiB, agentMaxMiB, agentSwapMaxMiB } = unitMemory(planned.limits);
+    expect(await guest.limits("openclaw-gateway")).toEqual({ max: maxMiB, swapMax: swapMaxMiB });
+    expect(await guest.limits("hermes-agent")).toEqual({ max: agentMaxMiB, swapMax: agentSwapMaxMiB });
   });
 
   it("orders victims: MCP servers and agents' commands, then the gateway, never sshd and tailscaled", async () => {
@@ -76,11 +77,12 @@ afterAll(async () => {
     expect(score.sshd).toBe(-1000);
   });
 
-  it("holds what an agent's command takes inside the agents' unit, and most of the swap free of it", async () => {
+  it("ends an agent's command that takes too much, in its own unit, and leaves most of the swap free", async () => {
     const before = await guest.pids();
     const seen = await guest.runAgentHog();
     say(`the agents' hog: ${JSON.stringify(seen)}`);
-    const { agentMaxMiB } = memoryPlan(planned);
+    const { agentMaxMiB } = unitMemory(planned.limits);
+    expect(seen.killed).toBe(true);
     expect(seen.memoryMiB).toBeLessThanOrEqual(agentMaxMiB);
     expect(seen.swapMiB).toBeLessThanOrEqual((config.swapGiB * 1024) / 2);
     expect(await guest.pids()).toEqual(before);
