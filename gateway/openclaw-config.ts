@@ -53,7 +53,7 @@ export function renderOpenclawConfig(config: HermesConfig, secretNames: string[]
     tools: TOOLS,
     memory: { search: { enabled: false } },
     mcp: {
-      sessionIdleTtlMs: 600_000,
+      sessionIdleTtlMs: 60_000,
       servers: mapValues(config.mcpServers, (server) => mcpServer(server, secretNames)),
     },
     plugins: plugins(config, local),
@@ -69,6 +69,8 @@ const TOOLS = {
   elevated: { enabled: false },
   sessions: { visibility: "tree" },
   agentToAgent: { enabled: false },
+  // Tools of MCP servers are hidden from sandboxed sessions, which all of them are, unless they are let in here.
+  sandbox: { tools: { alsoAllow: ["bundle-mcp"] } },
   web: { search: { enabled: false }, fetch: { enabled: true } },
 };
 

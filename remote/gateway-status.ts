@@ -21,9 +21,14 @@ export interface StatusReport {
 export const statusCommand = (agentTurn: boolean): string =>
   agentTurn ? "hermes-apply status --agent-turn" : "hermes-apply status";
 
+/** An agent turn that goes through the whole chain takes minutes; see TURN_SECONDS in gateway/apply/status.ts. */
+const STATUS_MS = 480_000;
+
 /** Asks the gateway on the droplet how it is. Never throws: no answer is an answer. */
 export async function gatewayStatus(target: SshTarget, options: { agentTurn: boolean }): Promise<StatusReport> {
-  const result = await runOverSsh(target, statusCommand(options.agentTurn)).catch((error: Error) => error);
+  const result = await runOverSsh(target, statusCommand(options.agentTurn), { timeoutMs: STATUS_MS }).catch(
+    (error: Error) => error,
+  );
   return result instanceof Error ? { problem: result.message } : judge(result, options);
 }
 

@@ -41,7 +41,8 @@ export interface LocalModelStatus {
   error?: string;
 }
 
-const TURN_SECONDS = 150;
+/** A model that never answers takes OpenClaw 251 s before it asks the next one; a local model reads its prompt for minutes. */
+const TURN_SECONDS = 420;
 
 export async function status(host: Host, options: { agentTurn: boolean }): Promise<Status> {
   const applied = readApplied(host);
@@ -49,7 +50,7 @@ export async function status(host: Host, options: { agentTurn: boolean }): Promi
   const current = readEntry(host, OPENCLAW_CURRENT);
   const version = current.kind === "link" ? current.target : "";
   const unit = await unitState(host);
-  const ready = unit.active === "active" && (await isReady(host, 1000));
+  const ready = unit.active === "active" && (await isReady(host, 5000));
   const reply: Status = {
     ok: ready,
     ready,
@@ -111,7 +112,8 @@ async function agentTurn(
   const who = ["--agent", agent, "--session-key", "hermes-check"];
   const args = ["agent", ...who, "--message", "ping", "--json", "--timeout", String(TURN_SECONDS - 20)];
   const { stdout, stderr } = await openclaw(host, args, { version, timeoutMs: TURN_SECONDS * 1000 });
-  return readTurn(stdout) ?? { ok: false, error: scrub(`agent ${agent} gave no answer: ${stderr.trim().slice(-500)}`) };
+  const turn = readTurn(stdout) ?? { ok: false, error: `agent ${agent} gave no answer: ${stderr.trim().slice(-500)}` };
+  return turn.error === undefined ? turn : { ...turn, error: scrub(turn.error) };
 }
 
 function firstAgent(applied: Applied): string | undefined {
@@ -124,6 +126,8 @@ function firstAgent(applied: Applied): string | undefined {
 
 interface TurnOutput {
   status?: string;
+  /** Where no model answered: which were asked, and what they said. */
+  error?: { message?: string };
   result?: { payloads?: { text?: string }[]; meta?: { agentMeta?: { provider?: string; model?: string } } };
 }
 
@@ -133,6 +137,7 @@ export function readTurn(stdout: string): AgentTurn | undefined {
     const turn = JSON.parse(stdout.slice(stdout.indexOf("{"))) as TurnOutput;
     const text = turn.result?.payloads?.[0]?.text;
     const { provider, model } = turn.result?.meta?.agentMeta ?? {};
+    if (turn.error?.message) return { ok: false, error: turn.error.message.slice(0, 1000) };
     if (turn.status !== "ok" || !text)
       return { ok: false, error: `the agent's turn ended with ${turn.status ?? "nothing"}` };
     return {

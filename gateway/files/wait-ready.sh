@@ -3,9 +3,20 @@
 # Exit status: 0 ready, 1 its process ended.
 set -euo pipefail
 
+# Until systemd has given the process its account, this one may not see it.
+readonly UNSEEN_TRIES=20
+
 main() {
+  local left=$UNSEEN_TRIES
   until curl --silent --max-time 5 http://127.0.0.1:18789/readyz | grep -q '"ready":true'; do
-    [ -d "/proc/$MAINPID" ] || { echo "the gateway ended before it was ready" >&2 && exit 1; }
+    if [ -d "/proc/$MAINPID" ]; then
+      left=0
+    elif [ "$left" -le 0 ]; then
+      echo "the gateway ended before it was ready" >&2
+      exit 1
+    else
+      left=$((left - 1))
+    fi
     sleep 0.5
   done
 }

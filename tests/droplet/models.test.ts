@@ -94,7 +94,7 @@ describe("2 GiB of memory", () => {
   it("are guarded: the gateway by limits within them, the agents' commands first to be killed, SSH and tailnet never", async () => {
     const unit = async (name: string): Promise<Record<string, string>> => {
       const shown = await project.droplet(
-        `systemctl show ${name} --property MemoryHigh,MemoryMax,OOMScoreAdjust,OOMPolicy`,
+        `systemctl show ${name} --property MemoryMax,MemorySwapMax,OOMScoreAdjust,OOMPolicy`,
       );
       return Object.fromEntries(shown.split("\n").map((line) => line.split("=") as [string, string]));
     };
@@ -104,7 +104,7 @@ describe("2 GiB of memory", () => {
     const mib = (bytes = ""): number => Number(bytes) / 1024 / 1024;
     expect(gateway).toMatchObject({ OOMPolicy: "continue" });
     expect(mib(gateway?.["MemoryMax"])).toBeLessThan(plan.memTotalMiB);
-    expect(mib(gateway?.["MemoryHigh"])).toBeLessThan(mib(gateway?.["MemoryMax"]));
+    expect([gateway, agent].map((each) => mib(each?.["MemorySwapMax"]))).toEqual([1024, 1024]);
     const gatewayLines = plan.lines.filter(({ part }) => part === "gateway").reduce((sum, line) => sum + line.mib, 0);
     expect(mib(gateway?.["MemoryMax"])).toBeGreaterThanOrEqual(gatewayLines);
     const [first, second, ...never] = [agent, gateway, tailscale, ssh].map((each) => Number(each?.["OOMScoreAdjust"]));

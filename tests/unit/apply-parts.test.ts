@@ -96,5 +96,7 @@ describe("an agent's turn", () => {
   it("is no answer when OpenClaw says that it failed, and unknown when it says something else", () => {
     expect(readTurn('{"status":"error"}')).toEqual({ ok: false, error: "the agent's turn ended with error" });
     expect(readTurn("no JSON")).toBeUndefined();
+    const message = "All models failed (2): a/b: 429; c/d: 503";
+    expect(readTurn(JSON.stringify({ status: "error", error: { message } }))).toEqual({ ok: false, error: message });
   });
 });
