@@ -38,7 +38,11 @@ const TELEGRAM: AskedSecret = {
 const newToken = (): string => randomBytes(32).toString("hex");
 
 /** An OpenSSH ed25519 private key. */
-export const newKey = (comment: string): string => utils.generateKeyPairSync("ed25519", { comment }).private;
+export function newKey(comment: string): string {
+  const key = utils.generateKeyPairSync("ed25519", { comment }).private;
+  // ssh2 1.17 makes one in some two hundred that nobody can read, itself included.
+  return utils.parseKey(key) instanceof Error ? newKey(comment) : key;
+}
 
 /** Secrets that hermes makes itself, by name. */
 const MADE: Record<string, () => string> = {
