@@ -479,6 +479,8 @@ describe("a check that can't be done", () => {
   it("because the rules can't be loaded elsewhere leaves the rest of nftables' check", async () => {
     patient.answer("unshare --net", "", 1, "Operation not permitted");
     expect(await findingsOf()).toEqual([]);
+    patient.answer("nft", RULES.replace("policy drop", "policy accept"));
+    expect(await findingsOf()).toMatchObject([{ name: "nftables", level: "fail" }]);
   });
 });
 

@@ -79,8 +79,10 @@ describe("hermes doctor", () => {
 
   it("has no secret in what it prints", async () => {
     says({ checks: [{ ...well, found: `token ${SECRETS.gatewayToken}` }] });
+    stack.outputs.droplet.ipv4 = SECRETS.openrouterApiKey;
     await runDoctor({}, stack.io, closed);
     expect(stack.printed).toContain("token [secret gatewayToken]");
+    expect(stack.printed).toContain("closed from here on [secret openrouterApiKey]");
   });
 });
 
