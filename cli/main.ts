@@ -1,11 +1,16 @@
 import { Command, CommanderError } from "commander";
 import { gatewayStatus } from "../remote/gateway-status";
 import { openTunnel } from "../remote/ssh";
+import { addDoctorCommand } from "./doctor";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
+import { addLogsCommand } from "./logs";
 import { CommandError, EXIT, table } from "./output";
+import { addPairCommands } from "./pair";
 import { addPlanCommand } from "./plan";
+import { addSshCommand } from "./ssh";
 import { sshTarget, type StackOptions } from "./stack";
+import { addUpgradeCommand } from "./upgrade";
 
 const GATEWAY_PORT = 18789;
 
@@ -40,6 +45,11 @@ function program(): Command {
     .option("--stack <name>", "name of the stack; default: the selected one")
     .option("--port <port>", "local port", String(GATEWAY_PORT))
     .action(runTunnel);
+  addDoctorCommand(hermes);
+  addLogsCommand(hermes);
+  addSshCommand(hermes);
+  addPairCommands(hermes);
+  addUpgradeCommand(hermes);
   addPlanCommand(hermes);
   addLocalCommands(hermes);
   return hermes;

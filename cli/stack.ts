@@ -1,3 +1,4 @@
+import { utils } from "ssh2";
 import type { SshTarget } from "../remote/ssh";
 import { CommandError, EXIT } from "./output";
 import { pulumiOutput } from "./pulumi";
@@ -18,7 +19,8 @@ export interface StackOptions {
   stack?: string;
 }
 
-const selected = (options: StackOptions): string[] => (options.stack === undefined ? [] : ["--stack", options.stack]);
+export const selected = (options: StackOptions): string[] =>
+  options.stack === undefined ? [] : ["--stack", options.stack];
 
 /** @throws CommandError when the stack was never brought up. */
 export async function stackOutputs(options: StackOptions): Promise<StackOutputs> {
@@ -30,10 +32,38 @@ export async function stackOutputs(options: StackOptions): Promise<StackOutputs>
   return outputs as StackOutputs;
 }
 
+/** A stack's droplet: how to reach it, and the secrets that nothing printed may hold. */
+export interface Reach extends SshTarget {
+  outputs: StackOutputs;
+  secrets: Record<string, string>;
+}
+
 /** How to reach the stack's droplet: over the tailnet, or publicly in ssh mode (told by the tunnel command). */
-export async function sshTarget(options: StackOptions): Promise<SshTarget & { outputs: StackOutputs }> {
+export async function sshTarget(options: StackOptions): Promise<Reach> {
   const outputs = await stackOutputs(options);
-  const privateKey = await pulumiOutput(["config", "get", "--path", "hermes:secrets.deployKey", ...selected(options)]);
+  const secrets = await stackSecrets(options);
+  const privateKey = secrets["deployKey"];
+  if (privateKey === undefined)
+    throw new CommandError("hermes:secrets.deployKey is not set. Make it: hermes init", EXIT.input);
   const host = outputs.tunnel.trim().split("@").at(-1) ?? outputs.tailnet.address;
-  return { host, privateKey, outputs };
+  const hostKey = secrets["hostKey"];
+  return { host, privateKey, ...(hostKey === undefined ? {} : { hostKey: publicLine(hostKey) }), outputs, secrets };
+}
+
+async function stackSecrets(options: StackOptions): Promise<Record<string, string>> {
+  const text = await pulumiOutput(["config", "get", "--path", "hermes:secrets", ...selected(options)]);
+  try {
+    const values = Object.entries(JSON.parse(text) as Record<string, unknown>);
+    return Object.fromEntries(values.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  } catch {
+    // A parser's message would quote what it read.
+    throw new CommandError("hermes:secrets is no map of names to texts. Make it anew: hermes init", EXIT.input);
+  }
+}
+
+/** The key that the droplet was given to show, as its public line. */
+function publicLine(privateKey: string): string {
+  const key = utils.parseKey(privateKey);
+  if (key instanceof Error) throw new CommandError("hermes:secrets.hostKey is no private key", EXIT.input);
+  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
 }

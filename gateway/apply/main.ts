@@ -5,6 +5,9 @@
 //   activate                       make the staged bundles the ones that run
 //   local                          have the local model run that is wanted, and let the gateway name it
 //   status [--agent-turn]          how the gateway is
+//   doctor                         what is wrong with the droplet, and what mends it
+//   pair list CHANNEL | approve CHANNEL CODE | devices
+//                                  who may talk to the agents
 //
 // Standard output: one JSON line. Standard error: for people, secrets taken out.
 // Exit status: 0 done or nothing to do; 1 refused, nothing changed; 2 failed and rolled back, the gateway is ready on
@@ -13,16 +16,25 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { activate } from "./activate.ts";
 import { parseActivation } from "./bundle.ts";
+import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
 import { local } from "./local.ts";
+import { pair } from "./pair.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
 
 const LOCK = "/run/hermes-apply.lock";
 const LOCK_BUSY = 75;
+/** They only look. */
+const UNLOCKED = ["status", "doctor"];
 
 async function main(host: Host, verbs: string[]): Promise<number> {
+  if (verbs[0] === "pair") {
+    const reply = await pair(host, verbs.slice(1));
+    print(reply);
+    return reply.ok ? 0 : 3;
+  }
   switch (verbs.join(" ")) {
     case "stage config":
     case "stage secrets": {
@@ -46,8 +58,15 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       print(found);
       return found.ok ? 0 : 3;
     }
+    case "doctor": {
+      const found = await doctor(host);
+      print(found);
+      return found.ok ? 0 : 3;
+    }
     default:
-      throw new Error("usage: hermes-apply stage config|stage secrets|activate|local|status [--agent-turn]");
+      throw new Error(
+        "usage: hermes-apply stage config|stage secrets|activate|local|status [--agent-turn]|doctor|pair",
+      );
   }
 }
 
@@ -66,7 +85,7 @@ function underLock(args: string[]): number {
 
 async function run(verbs: string[]): Promise<number> {
   try {
-    const locked = verbs[0] === "status" || process.env["HERMES_APPLY_LOCKED"] === "1";
+    const locked = UNLOCKED.includes(verbs[0] ?? "") || process.env["HERMES_APPLY_LOCKED"] === "1";
     return locked ? await main(realHost(), verbs) : underLock(verbs);
   } catch (error) {
     process.stderr.write(`hermes-apply: ${(error as Error).message}\n`);

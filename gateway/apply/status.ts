@@ -78,7 +78,7 @@ export async function status(host: Host, options: { agentTurn: boolean }): Promi
   return { ...reply, ok: reply.ok && turn.ok, agentTurn: turn };
 }
 
-async function localModel(host: Host, applied: Applied): Promise<LocalModelStatus | undefined> {
+export async function localModel(host: Host, applied: Applied): Promise<LocalModelStatus | undefined> {
   const { config } = applied;
   if (config?.ollama === undefined) return undefined;
   const { tag } = config.ollama;

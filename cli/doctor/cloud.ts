@@ -1,0 +1,134 @@
+import type { LiveOptions } from "../plan/live-catalogue";
+import { fail, ok, warn, type Check } from "./checks";
+
+/** A firewall's rule, whoever tells it: "tcp 22 from 198.51.100.7/32". */
+type Rule = string;
+
+/** What the stack's state says of its resources. */
+export interface Declared {
+  dropletId: string;
+  size: string;
+  volumeIds: string[];
+  firewall: { id: string; tags: string[]; inbound: Rule[]; outbound: Rule[] };
+}
+
+type Values = Record<string, unknown>;
+
+/** @param exported - what `pulumi stack export` prints @returns undefined when there is no droplet or firewall in it */
+export function declared(exported: string): Declared | undefined {
+  const { deployment } = JSON.parse(exported) as {
+    deployment?: { resources?: { type: string; id?: string; outputs?: Values; delete?: boolean }[] };
+  };
+  const of = (type: string) => deployment?.resources?.find((each) => each.type === type && each.delete !== true);
+  const droplet = of("digitalocean:index/droplet:Droplet");
+  const firewall = of("digitalocean:index/firewall:Firewall");
+  if (droplet === undefined || firewall === undefined) return undefined;
+  const rules = (key: string, side: string) =>
+    maps(firewall.outputs?.[key]).map((rule) => ruleText(rule["protocol"], rule["portRange"], rule[side], {}));
+  return {
+    dropletId: String(droplet.id),
+    size: String(droplet.outputs?.["size"]),
+    volumeIds: texts(droplet.outputs?.["volumeIds"]),
+    firewall: {
+      id: String(firewall.id),
+      tags: texts(firewall.outputs?.["tags"]),
+      inbound: rules("inboundRules", "sourceAddresses"),
+      outbound: rules("outboundRules", "destinationAddresses"),
+    },
+  };
+}
+
+/** Looks at the account with the token of the environment. Never throws: no answer is a warning. */
+export async function cloudChecks(wanted: Declared, options: LiveOptions): Promise<Check[]> {
+  try {
+    const { droplet } = (await get(`/v2/droplets/${wanted.dropletId}`, options)) as { droplet: Values };
+    const { firewalls } = (await get("/v2/firewalls?per_page=200", options)) as { firewalls: Values[] };
+    return [dropletCheck(wanted, droplet), firewallCheck(wanted, droplet, firewalls)];
+  } catch (error) {
+    const fix = "is the token valid, and may it read droplets and firewalls?";
+    return [warn("cloud", `could not be checked: ${(error as Error).message}`, fix)];
+  }
+}
+
+async function get(
+  path: string,
+  { token, apiUrl, fetch: ask = fetch, timeoutMs = 15_000 }: LiveOptions,
+): Promise<unknown> {
+  const url = `${(apiUrl ?? "https://api.digitalocean.com").replace(/\/$/, "")}${path}`;
+  const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
+  const reply = await ask(url, { headers, redirect: "error", signal: AbortSignal.timeout(timeoutMs) }).catch(() => {
+    // An invalid header is refused with an error that quotes it.
+    throw new Error("DigitalOcean gave no answer");
+  });
+  if (reply.status === 404) throw new Error("DigitalOcean has no such droplet (404)");
+  if (!reply.ok) throw new Error(`DigitalOcean answered ${reply.status}`);
+  return await reply.json();
+}
+
+const HEAL = "pulumi up --refresh brings back what is declared";
+
+function dropletCheck(wanted: Declared, droplet: Values): Check {
+  const name = "cloud droplet";
+  const volumes = texts(droplet["volume_ids"]);
+  const faults = [
+    ...(droplet["status"] === "active" ? [] : [`it is ${String(droplet["status"])}`]),
+    ...(droplet["size_slug"] === wanted.size
+      ? []
+      : [`its size is ${String(droplet["size_slug"])}, not ${wanted.size}`]),
+    ...wanted.volumeIds.filter((id) => !volumes.includes(id)).map((id) => `volume ${id} is not attached`),
+  ];
+  if (faults.length === 0) return ok(name, `active, ${wanted.size}${volumes.length > 0 ? ", volume attached" : ""}`);
+  return fail(name, faults.join("; "), HEAL);
+}
+
+/** Firewalls add up: one that somebody else put on the droplet opens what ours closes. */
+function firewallCheck({ firewall }: Declared, droplet: Values, firewalls: Values[]): Check {
+  const name = "cloud firewall";
+  const tags = texts(droplet["tags"]);
+  const ours = firewalls.find(({ id }) => id === firewall.id);
+  if (ours === undefined) return fail(name, "the stack's firewall is gone", HEAL);
+  const others = firewalls.filter(
+    (each) => each !== ours && covers(each, droplet["id"], tags) && maps(each["inbound_rules"]).length > 0,
+  );
+  const faults = [
+    ...firewall.tags
+      .filter((tag) => !tags.includes(tag))
+      .map((tag) => `the droplet lost its tag ${tag}: no firewall of ours`),
+    ...difference("inbound", firewall.inbound, apiRules(ours, "inbound_rules", "sources")),
+    ...difference("outbound", firewall.outbound, apiRules(ours, "outbound_rules", "destinations")),
+    ...others.map(
+      (each) =>
+        `another firewall, ${String(each["name"])}, lets in ${apiRules(each, "inbound_rules", "sources").join(", ")}`,
+    ),
+  ];
+  if (faults.length === 0) return ok(name, `as declared: ${firewall.inbound.join(", ") || "nothing comes in"}`);
+  const fix = others.length > 0 ? `take that firewall off the droplet; ${HEAL}` : HEAL;
+  return fail(name, faults.join("; "), fix);
+}
+
+const covers = (firewall: Values, id: unknown, tags: string[]): boolean =>
+  (Array.isArray(firewall["droplet_ids"]) && firewall["droplet_ids"].includes(id)) ||
+  texts(firewall["tags"]).some((tag) => tags.includes(tag));
+
+function difference(side: string, wanted: Rule[], found: Rule[]): string[] {
+  const more = found.filter((rule) => !wanted.includes(rule)).map((rule) => `${side} has more: ${rule}`);
+  return [...more, ...wanted.filter((rule) => !found.includes(rule)).map((rule) => `${side} lacks: ${rule}`)];
+}
+
+const apiRules = (firewall: Values, key: string, side: string): Rule[] =>
+  maps(firewall[key]).map((rule) => {
+    const { addresses, ...others } = asMap(rule[side]);
+    return ruleText(rule["protocol"], rule["ports"], addresses, others);
+  });
+
+/** Sources other than addresses (tags, load balancers) are never ours: they show. */
+function ruleText(protocol: unknown, ports: unknown, addresses: unknown, others: Values): Rule {
+  const port = ["", "0", "all", "1-65535", "undefined"].includes(String(ports)) ? "all" : String(ports);
+  const more = Object.entries(others).flatMap(([kind, ids]) => texts(ids).map((id) => `${kind} ${id}`));
+  return `${String(protocol)} ${port} ${[...texts(addresses).sort(), ...more].join(" ")}`.trim();
+}
+
+const asMap = (value: unknown): Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Values) : {};
+const maps = (value: unknown): Values[] => (Array.isArray(value) ? value.map(asMap) : []);
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);

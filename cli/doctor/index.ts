@@ -1,0 +1,94 @@
+import type { Command } from "commander";
+import { here, hermesApply, type Surroundings } from "../operate";
+import { CommandError, EXIT } from "../output";
+import { liveOptions } from "../plan/live-catalogue";
+import { plain, secretScrubber } from "../scrub";
+import { selected, type Reach, type StackOptions } from "../stack";
+import { checksText, fail, warn, worstFirst, type Check } from "./checks";
+import { cloudChecks, declared } from "./cloud";
+import { compareWithStack, dial, exposure, revision, type Dial, type Diagnosis } from "./outside";
+
+export interface DoctorOptions extends StackOptions {
+  json?: boolean;
+}
+
+export function addDoctorCommand(hermes: Command): void {
+  hermes
+    .command("doctor")
+    .description("what is wrong with the droplet, seen on it and from outside, and what mends it")
+    .option("--stack <name>", "name of the stack; default: the selected one")
+    .option("--json", "one JSON document on stdout")
+    .action(async (options: DoctorOptions) => void (process.exitCode = await runDoctor(options)));
+}
+
+/** @returns 0 when no check failed (warnings may be), 3 when one did, 5 when the droplet could not be asked */
+export async function runDoctor(
+  options: DoctorOptions,
+  io: Surroundings = here(),
+  dials: Dial = dial,
+): Promise<number> {
+  const reach = await io.connect(options);
+  const [inside, exposed, cloud] = await Promise.all([
+    onDroplet(reach),
+    exposure(reach.outputs, dials),
+    fromCloud(options, io),
+  ]);
+  const scrub = secretScrubber(reach.secrets);
+  const checks = worstFirst([...inside.checks, exposed, ...cloud]).map((check) => cleaned(check, scrub));
+  const healthy = checks.every(({ level }) => level !== "fail");
+  const { droplet, tailnet } = reach.outputs;
+  io.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ ok: healthy, droplet, tailnet, checks })}\n`
+      : `${checksText(checks)}\n\n${summary(checks)}\n`,
+  );
+  return inside.code ?? (healthy ? EXIT.ok : EXIT.unhealthy);
+}
+
+/** The droplet's own word. One that can't be reached is a finding among the others. */
+async function onDroplet(reach: Reach): Promise<{ checks: Check[]; code?: number }> {
+  try {
+    const diagnosis = await hermesApply<Diagnosis & { error?: string }>(reach, "doctor");
+    if (!Array.isArray(diagnosis.checks))
+      return {
+        checks: [
+          fail("droplet", diagnosis.error ?? "no diagnosis", "hermes logs --unit bootstrap, then pulumi up"),
+          revision(reach.outputs),
+        ],
+      };
+    return { checks: [...diagnosis.checks, ...compareWithStack(reach.outputs, diagnosis, Date.now() / 1000)] };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const lost = error.code === EXIT.cloud;
+    const fix = lost
+      ? "is this machine on the tailnet (tailscale status), and the droplet on? else raise hermes:bootstrapRevision by one: its state stays"
+      : "pulumi up";
+    return {
+      checks: [fail("droplet", error.message, fix), revision(reach.outputs)],
+      ...(lost ? { code: EXIT.cloud } : {}),
+    };
+  }
+}
+
+async function fromCloud(options: StackOptions, io: Surroundings): Promise<Check[]> {
+  const live = liveOptions(io.env);
+  if (live === undefined) {
+    io.stderr.write("DigitalOcean's side was not looked at: there is no DIGITALOCEAN_TOKEN\n");
+    return [];
+  }
+  const state = declared(await io.pulumi(["stack", "export", ...selected(options)]));
+  if (state === undefined) return [warn("cloud", "the stack's state has no droplet or no firewall", "pulumi up")];
+  return await cloudChecks(state, live);
+}
+
+const cleaned = ({ name, level, found, fix }: Check, scrub: (text: string) => string): Check => ({
+  name: plain(name),
+  level,
+  found: plain(scrub(found)),
+  ...(fix === undefined ? {} : { fix: plain(scrub(fix)) }),
+});
+
+function summary(checks: Check[]): string {
+  const count = (level: Check["level"]) => checks.filter((check) => check.level === level).length;
+  return `${checks.length} checks: ${count("fail")} failed, ${count("warn")} to look at, ${count("ok")} well`;
+}

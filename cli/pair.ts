@@ -1,0 +1,118 @@
+import type { Command } from "commander";
+import { here, hermesApply, type Surroundings } from "./operate";
+import { CommandError, EXIT, table } from "./output";
+import { plain } from "./scrub";
+import type { StackOptions } from "./stack";
+
+export interface PairOptions extends StackOptions {
+  channel: string;
+  json?: boolean;
+}
+
+type Fields = Record<string, unknown>;
+
+interface PairReply {
+  ok: boolean;
+  requests?: Fields[];
+  pending?: Fields[];
+  paired?: Fields[];
+  error?: string;
+}
+
+export function addPairCommands(hermes: Command): void {
+  const pair = hermes.command("pair").description("who may talk to the agents");
+  const add = (name: string, description: string) =>
+    pair
+      .command(name)
+      .description(description)
+      .option("--stack <name>", "name of the stack; default: the selected one")
+      .option("--json", "one JSON document on stdout");
+  add("list", "people who wrote to the bot and wait for a yes")
+    .option("--channel <name>", "channel", "telegram")
+    .action(async (options: PairOptions) => void (process.exitCode = await runPairList(options)));
+  add("approve", "let one of them in, by the code that the bot gave")
+    .argument("<code>")
+    .option("--channel <name>", "channel", "telegram")
+    .action(
+      async (code: string, options: PairOptions) => void (process.exitCode = await runPairApprove(code, options)),
+    );
+  add("devices", "the Control UI's browsers and apps").action(
+    async (options: PairOptions) => void (process.exitCode = await runPairDevices(options)),
+  );
+}
+
+export async function runPairList(options: PairOptions, io: Surroundings = here()): Promise<number> {
+  const reply = await ask(`list ${channelOf(options)}`, options, io);
+  const requests = reply.requests ?? [];
+  print(io, options, { channel: options.channel, requests }, () =>
+    requests.length === 0
+      ? `nobody waits on ${options.channel}`
+      : table(requests.map((each) => [text(each["code"]), `${sender(each)}, since ${text(each["createdAt"])}`])),
+  );
+  return EXIT.ok;
+}
+
+export async function runPairApprove(code: string, options: PairOptions, io: Surroundings = here()): Promise<number> {
+  if (!/^[A-Za-z0-9]{4,16}$/.test(code))
+    throw new CommandError(
+      "that is no pairing code: it has letters and digits only. See: hermes pair list",
+      EXIT.usage,
+    );
+  const channel = channelOf(options);
+  await ask(`approve ${channel} ${code}`, options, io);
+  print(
+    io,
+    options,
+    { channel, approved: code.toUpperCase() },
+    () => `${code.toUpperCase()} may talk to the agents now`,
+  );
+  return EXIT.ok;
+}
+
+export async function runPairDevices(
+  options: StackOptions & { json?: boolean },
+  io: Surroundings = here(),
+): Promise<number> {
+  const { pending = [], paired = [] } = await ask("devices", options, io);
+  print(io, options, { pending, paired }, () => {
+    const rows = [...pending.map((each) => device("waits", each)), ...paired.map((each) => device("paired", each))];
+    return rows.length === 0 ? "no device was ever paired" : table(rows);
+  });
+  return EXIT.ok;
+}
+
+function channelOf({ channel }: PairOptions): string {
+  if (/^[a-z][a-z0-9_-]{0,63}$/.test(channel)) return channel;
+  throw new CommandError("--channel is a channel's name, such as telegram", EXIT.usage);
+}
+
+/** @throws CommandError with OpenClaw's reason; an unknown code is the user's mistake */
+async function ask(verbs: string, options: StackOptions, io: Surroundings): Promise<PairReply> {
+  const reply = await hermesApply<PairReply>(await io.connect(options), `pair ${verbs}`);
+  if (reply.ok) return reply;
+  const error = plain(reply.error ?? "no reason given");
+  throw new CommandError(error, /^nobody waits/.test(error) ? EXIT.input : EXIT.unhealthy);
+}
+
+const text = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number" ? plain(`${value}`) : "?";
+
+/** Names are what strangers call themselves; the number is Telegram's. */
+function sender({ id, meta }: Fields): string {
+  const { firstName, lastName, username, senderId } = (meta ?? {}) as Fields;
+  const names = [firstName, lastName].filter((name) => typeof name === "string").join(" ");
+  return [text(senderId ?? id), names === "" ? [] : plain(names), username === undefined ? [] : `@${text(username)}`]
+    .flat()
+    .join(" ");
+}
+
+function device(state: string, each: Fields): [string, string] {
+  const { operatorLabel, displayName, clientId, deviceId, requestId, platform, remoteIp } = each;
+  const name = text(operatorLabel ?? displayName ?? clientId ?? deviceId);
+  const where = [platform, remoteIp].flatMap((value) => (value === undefined ? [] : text(value)));
+  return [state, [name, ...where, requestId === undefined ? [] : `request ${text(requestId)}`].flat().join(", ")];
+}
+
+function print(io: Surroundings, options: { json?: boolean }, document: object, people: () => string): void {
+  io.stdout.write(options.json === true ? `${JSON.stringify(document)}\n` : `${people()}\n`);
+}

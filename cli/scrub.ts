@@ -1,0 +1,74 @@
+/** What keys look like, also those that the stack does not know. The same as in gateway/apply/scrub.ts, which travels to the droplet alone. */
+const SHAPES = [
+  /\bsk-[A-Za-z0-9_-]{12,}/g,
+  /\b\d{6,}:[A-Za-z0-9_-]{30,}/g,
+  /\b(?:ts|hs)key-[A-Za-z0-9_-]{8,}/g,
+  /\bdop_v1_[0-9a-f]{16,}/g,
+];
+
+/** Shorter than that, a text is in too many words. */
+const SHORTEST = 6;
+
+/** Takes the secrets' values out of a text, as they are and as they look in JSON, URLs and base64, and what looks like a key. */
+export function secretScrubber(secrets: Record<string, string>): (text: string) => string {
+  const forms = new Map<string, string>();
+  for (const [name, value] of Object.entries(secrets)) {
+    for (const form of formsOf(value)) if (form.length >= SHORTEST) forms.set(form, name);
+  }
+  const longestFirst = [...forms].sort(([a], [b]) => b.length - a.length);
+  return (text) => {
+    const known = longestFirst.reduce((rest, [form, name]) => rest.replaceAll(form, `[secret ${name}]`), text);
+    return SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
+  };
+}
+
+/** A key of several lines shows by each of its own; the lines around it ("-----BEGIN") are nobody's secret. */
+function formsOf(value: string): string[] {
+  const text = value.trim();
+  const lines = text.includes("\n")
+    ? text.split("\n").filter((line) => line.length >= 20 && !line.startsWith("--"))
+    : [];
+  return [
+    text,
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponent(text),
+    Buffer.from(text).toString("base64"),
+    ...lines,
+  ];
+}
+
+const LONGEST_LINE = 65_536;
+
+/**
+ * Scrubs a stream line by line, whatever pieces it comes in. Bytes that are no text pass unchanged.
+ *
+ * @param write - gets whole lines, and what is left at the end
+ */
+export class ScrubbedLines {
+  private held = "";
+
+  constructor(
+    private readonly scrub: (text: string) => string,
+    private readonly write: (data: Buffer) => void,
+  ) {}
+
+  push(data: Buffer): void {
+    // One character a byte, so that nothing is lost that is not UTF-8; secrets are ASCII.
+    this.held += data.toString("latin1");
+    const end = this.held.length > LONGEST_LINE ? this.held.length : this.held.lastIndexOf("\n") + 1;
+    this.put(this.held.slice(0, end));
+    this.held = this.held.slice(end);
+  }
+
+  end(): void {
+    this.put(this.held);
+    this.held = "";
+  }
+
+  private put(text: string): void {
+    if (text !== "") this.write(Buffer.from(this.scrub(text), "latin1"));
+  }
+}
+
+/** What strangers wrote must not move a terminal's cursor. */
+export const plain = (text: string): string => text.replace(/\p{Cc}+/gu, " ");

@@ -1,0 +1,177 @@
+// The doctor's checks of what hermes itself put on the droplet: the books, the files, the versions, the gateway.
+import { existsSync } from "node:fs";
+import { contentOf, sha256 } from "./bundle.ts";
+import type { Check } from "./doctor-findings.ts";
+import { APPLY_AGAIN, fail, ok, output, properties, warn } from "./doctor-findings.ts";
+import { describe, isReady, unitState } from "./gateway.ts";
+import type { Host } from "./host.ts";
+import { GATEWAY, NODE, OPENCLAW_CONFIG, OPENCLAW_CURRENT, WORKSPACES, openclawProgram } from "./places.ts";
+import { drift } from "./plan.ts";
+import { localModel } from "./status.ts";
+import { readText, stagedText } from "./store.ts";
+import { readJournal } from "./transaction.ts";
+import { readEntry } from "./tree.ts";
+
+const LOCK = "/run/hermes-apply.lock";
+const LOCK_BUSY = 75;
+const BOOTSTRAP = "/var/lib/hermes/bootstrap.json";
+const NODE_CURRENT = "/opt/node/current";
+
+const bootstrap: Check = async ({ host }) => {
+  const text = readText(host, BOOTSTRAP);
+  if (text === undefined)
+    return fail(`${BOOTSTRAP} is missing: the first boot never ran`, "hermes logs --unit bootstrap");
+  const { status = "unreadable", step = "", error = "" } = JSON.parse(text) as Record<string, string>;
+  if (status === "done") return ok("done");
+  if (status === "failed") return fail(`failed at ${step}: ${error}`, "hermes logs --unit bootstrap, then pulumi up");
+  return warn(`${status} at ${step}`, "wait for it: hermes logs --unit bootstrap -f");
+};
+
+const configuration: Check = async ({ applied }) => {
+  if (applied.config === undefined) return fail("nothing was activated yet", "pulumi up");
+  const count = Object.keys(applied.config.files).length + Object.keys(applied.secrets?.files ?? {}).length;
+  return ok(`${applied.configHash?.slice(0, 12)}, ${count} files`);
+};
+
+const openclawConfig: Check = async ({ host, applied: { config } }) => {
+  const file = config?.files[OPENCLAW_CONFIG];
+  if (file === undefined) return undefined;
+  if (readText(host, OPENCLAW_CONFIG) === contentOf(file).toString("utf8")) return ok("as it was applied");
+  return fail(
+    `${OPENCLAW_CONFIG} was edited on the droplet, or removed`,
+    `put what is wanted into the stack's configuration; ${APPLY_AGAIN} brings back what was applied`,
+  );
+};
+
+const files: Check = async ({ host, applied }) => {
+  if (applied.config === undefined) return undefined;
+  const system = drifted(host, applied).filter((path) => !path.startsWith(`${WORKSPACES}/`));
+  // Its content has a check of its own; owner and mode are looked at here.
+  const others = system.filter((path) => path !== OPENCLAW_CONFIG || sameText(host, applied.config, path));
+  if (others.length === 0) return ok("as they were applied");
+  return fail(`changed on the droplet: ${others.join(", ")}`, `${APPLY_AGAIN} writes them again`);
+};
+
+/** The agents write in there: what they changed is theirs until somebody decides. */
+const workspaces: Check = async ({ host, applied }) => {
+  if (applied.config === undefined) return undefined;
+  const edited = drifted(host, applied).filter((path) => path.startsWith(`${WORKSPACES}/`));
+  if (edited.length === 0) return ok("the repository's files are as they were applied");
+  return warn(
+    `edited on the droplet: ${edited.map((path) => path.slice(WORKSPACES.length + 1)).join(", ")}`,
+    `take the edit over into workspace/, or ${APPLY_AGAIN}: the edited file is kept beside the repository's`,
+  );
+};
+
+type Books = Parameters<Check>[0]["applied"];
+
+const drifted = (host: Host, { config, secrets }: Books): string[] =>
+  config === undefined ? [] : drift(host, config, secrets);
+
+function sameText(host: Host, config: Books["config"], path: string): boolean {
+  const file = config?.files[path];
+  return file !== undefined && readText(host, path) === contentOf(file).toString("utf8");
+}
+
+const transaction: Check = async ({ host }) => {
+  const journal = readJournal(host);
+  if (journal === undefined) return ok("no change is half done");
+  const { code } = await host.run("flock", ["--nonblock", "--conflict-exit-code", String(LOCK_BUSY), LOCK, "true"]);
+  if (code === LOCK_BUSY) return warn("a change is under way", "ask again when it is done");
+  return fail(`a change was cut off (${journal.phase})`, `${APPLY_AGAIN} finishes it or undoes it`);
+};
+
+const staged: Check = async ({ host, applied }) => {
+  const waiting = (["config", "secrets"] as const).filter((kind) => {
+    const text = stagedText(host, kind);
+    return text !== undefined && sha256(text) !== applied[`${kind}Hash`];
+  });
+  if (waiting.length === 0) return ok("nothing waits to be activated");
+  return warn(`staged, but not what runs: ${waiting.join(" and ")}`, "pulumi up; its error says why it was refused");
+};
+
+const openclaw: Check = async ({ host, applied: { config } }) => {
+  const wanted = config?.openclaw.version;
+  if (wanted === undefined) return undefined;
+  const link = readEntry(host, OPENCLAW_CURRENT);
+  const current = link.kind === "link" ? link.target : "nothing";
+  if (current !== wanted) return fail(`${OPENCLAW_CURRENT} leads to ${current}, not to ${wanted}`, APPLY_AGAIN);
+  if (!existsSync(host.path(openclawProgram(wanted))))
+    return fail(
+      `OpenClaw ${wanted} is not whole: ${openclawProgram(wanted)} is missing`,
+      `rm -r /opt/openclaw/${wanted} on the droplet, then ${APPLY_AGAIN}`,
+    );
+  return ok(wanted);
+};
+
+const node: Check = async ({ host, applied: { config } }) => {
+  const wanted = config?.node.version;
+  if (wanted === undefined) return undefined;
+  const link = readEntry(host, NODE_CURRENT);
+  const linked = link.kind === "link" ? link.target : "nothing";
+  const runs = (await output(host, NODE, ["--version"])).trim().replace(/^v/, "");
+  if (runs !== linked)
+    return fail(
+      `${NODE} is ${runs}, and ${NODE_CURRENT} leads to ${linked}`,
+      `ln -sfn ${wanted} ${NODE_CURRENT} on the droplet, or raise hermes:bootstrapRevision`,
+    );
+  if (runs !== wanted)
+    return warn(`${runs}, configured is ${wanted}`, "it comes with the next hermes:bootstrapRevision");
+  return ok(runs);
+};
+
+const gateway: Check = async ({ host, applied }) => {
+  if (applied.config === undefined) return undefined;
+  const unit = await unitState(host);
+  if (unit.active !== "active") return fail(describe(unit), gatewayFix(unit));
+  if (!(await isReady(host)))
+    return fail("its unit is active, and /readyz does not say ready", "hermes logs --unit gateway");
+  const { UnitFileState = "" } = properties(
+    await output(host, "systemctl", ["show", GATEWAY, "--property=UnitFileState"]),
+  );
+  if (UnitFileState !== "enabled")
+    return fail(
+      `ready, but ${UnitFileState || "not known to systemd"}: it will not start at boot`,
+      `hermes ssh systemctl enable ${GATEWAY}`,
+    );
+  return ok("ready");
+};
+
+function gatewayFix({ active, result, status }: Awaited<ReturnType<typeof unitState>>): string {
+  if (active === "activating") return "it is starting: ask again in a minute; hermes logs --unit gateway -f";
+  if (active === "inactive" && result === "success") return `hermes ssh systemctl start ${GATEWAY}`;
+  if (status === "78")
+    return "its configuration or state is refused, no restart mends that: hermes logs --unit gateway";
+  return `hermes logs --unit gateway, then hermes ssh systemctl restart ${GATEWAY}`;
+}
+
+const restarts: Check = async ({ host }) => {
+  const { restarts } = await unitState(host);
+  if (restarts === 0) return ok("none");
+  return warn(
+    `the gateway ended and came back ${restarts} times since it was last started`,
+    "hermes logs --unit gateway --lines 500",
+  );
+};
+
+const model: Check = async ({ host, applied }) => {
+  const found = await localModel(host, applied);
+  if (found === undefined) return undefined;
+  if (found.ok) return ok(`${found.tag}, ${found.loaded === true ? "loaded" : "not loaded now"}`);
+  return fail(found.error ?? `${found.tag} does not run`, "hermes ssh hermes-apply local");
+};
+
+export const HERMES_CHECKS: Record<string, Check> = {
+  gateway,
+  bootstrap,
+  configuration,
+  "openclaw.json": openclawConfig,
+  files,
+  workspaces,
+  transaction,
+  staged,
+  openclaw,
+  node,
+  restarts,
+  "local model": model,
+};
