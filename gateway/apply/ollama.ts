@@ -2,7 +2,7 @@
 import type { OllamaSpec } from "./bundle.ts";
 import { lastLines, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { OLLAMA, OLLAMA_CURRENT, OLLAMA_STATE, OLLAMA_URL, OLLAMA_VERSIONS } from "./places.ts";
+import { OLLAMA, OLLAMA_CURRENT, OLLAMA_STATE, OLLAMA_URL, OLLAMA_VERSIONS, UNITS } from "./places.ts";
 import { isAs, put, readEntry } from "./tree.ts";
 
 /** Its number is fixed: the firewall's rules name it. */
@@ -186,14 +186,19 @@ export async function remove(host: Host): Promise<void> {
   await host.run("systemctl", ["disable", "--now", OLLAMA], { timeoutMs: 120_000 });
   await host.run("systemctl", ["stop", OLLAMA], { timeoutMs: 120_000 });
   await host.run("systemctl", ["reset-failed", OLLAMA]);
-  const leftovers = [OLLAMA_VERSIONS, OLLAMA_STATE, `/etc/systemd/system/multi-user.target.wants/${OLLAMA}`];
+  const leftovers = [
+    OLLAMA_VERSIONS,
+    OLLAMA_STATE,
+    `${UNITS}/multi-user.target.wants/${OLLAMA}`,
+    `${UNITS}/${OLLAMA}.d`,
+  ];
   await must(host, "rm", ["-rf", ...leftovers.map((path) => host.path(path))], 300_000);
   await host.run("userdel", [ACCOUNT.name]);
   await must(host, "systemctl", ["daemon-reload"]);
 }
 
 export const isHere = (host: Host): boolean =>
-  [OLLAMA_CURRENT, `/etc/systemd/system/multi-user.target.wants/${OLLAMA}`].some(
+  [OLLAMA_CURRENT, `${UNITS}/multi-user.target.wants/${OLLAMA}`].some(
     (path) => readEntry(host, path).kind !== "absent",
   );
 
