@@ -58,6 +58,12 @@ const WATCH_MS = 1000;
 /** What systemd's PID 1 takes as "start poweroff.target": SIGRTMIN+4, SIGRTMIN being 34 with glibc. */
 const POWER_BUTTON = 38;
 
+const trashOf = (lab: Lab): string => join(lab.dir, "trash");
+
+/** Beside everything else: a busy disk takes a minute for a droplet's files, and the provider waits no longer for its end. */
+const removeAside = (path: string): void =>
+  void run(["rm", "--recursive", "--force", "--one-file-system", path]).catch(() => undefined);
+
 /**
  * Droplets as systemd-nspawn containers, each on a tree of its own, in the lab's network. All state is on disk below
  * `<lab.dir>`; the containers live on when this process ends, and the next one finds them.
@@ -80,6 +86,7 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
   /** Takes over what runs already, cleans up after what died, and begins to watch. */
   static async open(lab: Lab, options: ContainerOptions = {}): Promise<ContainerSubstrate> {
     const substrate = new ContainerSubstrate(lab, options);
+    removeAside(trashOf(lab));
     for (const id of dropletIds(lab)) {
       if (dropletProcess(lab, id) === undefined) await substrate.cleanUp(id);
       else substrate.boots.set(id, readState(lab, id)?.value ?? 1);
@@ -268,7 +275,11 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
   private async removeFiles(id: number): Promise<void> {
     const paths = dropletPaths(this.lab, id);
     if (existsSync(paths.record)) await this.answerForNeighbour("delete", this.load(id).spec.ipv6);
-    await run(["rm", "--recursive", "--force", "--one-file-system", paths.directory]);
+    if (!existsSync(paths.directory)) return;
+    const discarded = join(trashOf(this.lab), `${id}-${Date.now()}`);
+    mkdirSync(trashOf(this.lab), { recursive: true, mode: 0o700 });
+    renameSync(paths.directory, discarded);
+    removeAside(discarded);
   }
 
   private async makeNode(id: number, device: volumes.VolumeDevice): Promise<void> {
