@@ -6,6 +6,7 @@ import { addLocalCommands } from "./local";
 import { CommandError, EXIT, table } from "./output";
 import { addPlanCommand } from "./plan";
 import { sshTarget, type StackOptions } from "./stack";
+import { addSweepCommand } from "./sweep";
 
 const GATEWAY_PORT = 18789;
 
@@ -41,6 +42,7 @@ function program(): Command {
     .option("--port <port>", "local port", String(GATEWAY_PORT))
     .action(runTunnel);
   addPlanCommand(hermes);
+  addSweepCommand(hermes);
   addLocalCommands(hermes);
   return hermes;
 }
