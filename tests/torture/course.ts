@@ -64,6 +64,7 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
     if (each.act === "destroy") await mustRun(world, COMMANDS.up);
     world.gate.arm(each);
     const first = await world.pulumi(COMMANDS[each.act], { timeoutMs: RUN_TIMEOUT_MS });
+    await world.gate.quiet();
     const struck = world.gate.calls.some((call) => call.struck);
     world.gate.arm();
     const { last, moves } = await converge(world, each, first);

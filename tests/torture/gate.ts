@@ -17,6 +17,8 @@ export interface Gate {
   calls: PassedCall[];
   /** Counts calls from here on, and strikes none or this one. */
   arm(strike?: Strike): void;
+  /** Resolves when a power cut that began is over: it would hit the next run too. */
+  quiet(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ const REFUSALS: Partial<Record<Strike["kind"], { status: number; headers?: Recor
 export async function startGate(options: GateOptions): Promise<Gate> {
   const calls: PassedCall[] = [];
   let strike: Strike | undefined;
+  let killing = Promise.resolve();
   const servers: Server[] = [];
   const urls: Record<string, string> = {};
 
@@ -62,8 +65,8 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     const reply = await forward(options.upstreams[service] as string, request, body);
     if (struck?.kind === "dropped after") return void response.destroy();
     if (struck?.kind === "kill") {
-      await options.kill();
-      return void response.destroy();
+      killing = options.kill();
+      return void killing.finally(() => response.destroy());
     }
     if (struck?.kind === "slow") await new Promise((resolve) => setTimeout(resolve, options.slowMs));
     call.status = reply.status;
@@ -85,6 +88,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
       strike = next;
       calls.length = 0;
     },
+    quiet: () => killing,
     stop: async () => {
       await Promise.all(servers.map(closed));
     },

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { enumerate, select, type Case } from "./cases";
 import { cleanRun, runCase, type Clean, type Result } from "./course";
 import { summary, wayOf, withSummary, type Finished } from "./summary";
+import { stopAllWorlds } from "./world";
 
 const PROJECT = join(__dirname, "..", "..");
 const KEPT = join(PROJECT, ".hermes", "torture", "results.json");
@@ -65,8 +66,9 @@ async function main(): Promise<number> {
   say(`${chosen.length} of ${all.length} cases, seed ${seed}; ${todo.length} to run`);
   const until = started + Number(values.minutes) * 60_000;
   const worker = async (index: number): Promise<void> => {
-    for (let each = todo.shift(); each !== undefined && Date.now() < until; each = todo.shift()) {
+    for (let each = todo.shift(); each !== undefined && Date.now() < until && !interrupted; each = todo.shift()) {
       const result = await run(each, clean.get(cleanName(each)) as Clean, slotOf(index));
+      if (interrupted) return;
       finished.set(each.id, { id: each.id, case: each, result });
       keep([...finished.values()]);
       say(
@@ -120,8 +122,16 @@ function keep(finished: Finished[]): void {
   renameSync(`${KEPT}.new`, KEPT);
 }
 
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    void stopAllWorlds();
+  });
+}
+
 main().then(
-  (code) => (process.exitCode = code),
+  (code) => (process.exitCode = interrupted ? 130 : code),
   (error: Error) => {
     process.stderr.write(`${error.stack ?? error.message}\n`);
     process.exitCode = 1;

@@ -26,6 +26,13 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** Those that run now: an interrupted runner has to stop them. */
+const running = new Set<World>();
+
+export async function stopAllWorlds(): Promise<void> {
+  await Promise.all([...running].map((world) => world.stop()));
+}
+
 export async function startWorld(stack: Case["stack"], slot: number): Promise<World> {
   const bench = await startBench({ stack: "hermes", program: PROGRAM });
   const droplets = fakeDroplets(bench, slot);
@@ -35,6 +42,7 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
     slowMs: 3000,
   });
   const stop = async (): Promise<void> => {
+    running.delete(world);
     await killAll(bench.dir);
     await gate.stop();
     await bench.stop();
@@ -48,6 +56,8 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
   };
   const pulumi: World["pulumi"] = (args, options = {}) =>
     bench.pulumi(args, { ...options, env: { ...env, ...options.env } });
+  const world: World = { bench, gate, droplets, pulumi, stop };
+  running.add(world);
   try {
     bench.configure({ ...COMMITTED, ...(stack === "bare" ? { "hermes:volumeGiB": 0 } : {}) });
     for (const [name, value] of Object.entries(SECRETS)) {
@@ -55,7 +65,7 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
       const set = await bench.pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
       if (set.code !== 0) throw new Error(set.output);
     }
-    return { bench, gate, droplets, pulumi, stop };
+    return world;
   } catch (error) {
     await stop();
     throw error;
