@@ -18,6 +18,9 @@ const COMMANDS: Record<Case["act"], string[]> = {
   destroy: ["destroy", "--yes", "--skip-preview", "--exclude-protected"],
 };
 
+/** The same again. A destroy that was cut off looks first: the providers take what is gone already for a failure. */
+const AGAIN: Record<Case["act"], string[]> = { up: COMMANDS.up, destroy: [...COMMANDS.destroy, "--refresh"] };
+
 export interface Result {
   /** Ended as a clean run does. */
   ok: boolean;
@@ -88,7 +91,7 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
 async function converge(world: World, { act }: Case, first: Ended): Promise<{ last: Ended; moves: string[] }> {
   const moves: string[] = [];
   let last = first;
-  let command = COMMANDS[act];
+  let command = AGAIN[act];
   for (let runs = 0; ;) {
     const move = nextMove({ act, code: last.code, output: last.output, runs });
     if (move === "done" || (move === "again" && runs >= MOST_RUNS) || moves.length > 2 * MOST_RUNS + 2) break;
@@ -106,8 +109,8 @@ async function converge(world: World, { act }: Case, first: Ended): Promise<{ la
     }
     if (move === "cancel") moves.push("cancel");
     last = await world.pulumi(command, { timeoutMs: RUN_TIMEOUT_MS });
-    moves.push(command.length > COMMANDS[act].length ? `${act} --replace` : act);
-    if (last.code === 0) command = COMMANDS[act];
+    moves.push([act, command.find((word) => word === "--replace" || word === "--refresh")].join(" ").trim());
+    if (last.code === 0) command = AGAIN[act];
     if (!/locked by \d+ lock/.test(last.output)) runs++;
   }
   return { last, moves };
