@@ -4,14 +4,22 @@ import { Hermes } from "./components";
 import { loadCatalogue, planInput, readConfig, readSecrets, withPlainErrors } from "./config";
 import { checkChain, loadModels, sayChain } from "./models";
 import { plan, summary } from "./planner";
+import { accountFrom, findStrays, refuseStrays } from "./sweep";
 
 export = async () =>
   withPlainErrors(async () => {
-    const [catalogue, models] = await Promise.all([loadCatalogue(), loadModels(pulumi.getStack())]);
+    const secrets = readSecrets();
+    const account = accountFrom(process.env, new pulumi.Config("digitalocean"));
+    const [catalogue, models, strays] = await Promise.all([
+      loadCatalogue(),
+      loadModels(pulumi.getStack()),
+      findStrays(account, secrets["deployKey"]),
+    ]);
     const config = readConfig(catalogue, __dirname, (read) => checkChain(read, models).problems);
     await sayChain(checkChain(config, models));
+    refuseStrays(strays);
     const chosen = plan(planInput(config), catalogue);
     if (pulumi.runtime.isDryRun()) await Promise.all(summary(chosen).map((line) => pulumi.log.info(line)));
-    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets: readSecrets() });
+    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account });
     return hermes.outputs;
   });

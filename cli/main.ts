@@ -11,6 +11,7 @@ import { addPlanCommand } from "./plan";
 import { addSshCommand } from "./ssh";
 import { sshTarget, type StackOptions } from "./stack";
 import { addUpgradeCommand } from "./upgrade";
+import { addSweepCommand } from "./sweep";
 
 const GATEWAY_PORT = 18789;
 
@@ -51,6 +52,7 @@ function program(): Command {
   addPairCommands(hermes);
   addUpgradeCommand(hermes);
   addPlanCommand(hermes);
+  addSweepCommand(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { utils } from "ssh2";
 import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
+import { publicKeyOf } from "../config/public-key";
 import {
   activateBundle,
   configBundle,
@@ -18,6 +18,7 @@ import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
+import { alone, type Account } from "../sweep";
 import { bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
 import { Gateway } from "./gateway";
@@ -34,6 +35,8 @@ export interface HermesArgs {
   plan: Plan;
   /** The stack's secrets by name. */
   secrets: Record<string, pulumi.Output<string>>;
+  /** Where a second droplet is looked for; absent (no token): nowhere. */
+  account?: Account | undefined;
 }
 
 /** A private OpenClaw gateway: perimeter, tailnet, host, gateway, in the order that keeps it closed. */
@@ -89,7 +92,8 @@ export class Hermes extends pulumi.ComponentResource {
     );
 
     const dial = config.access.mode === "ssh" ? { dial: droplet.ipv4Address } : {};
-    const node = new TailnetNode(name, { tag, hostname, dropletId: droplet.id, ...dial }, { parent: this });
+    const only = alone(args.account, droplet.id);
+    const node = new TailnetNode(name, { tag, hostname, dropletId: only, ...dial }, { parent: this });
 
     const local = plan.local.install;
     const bundle = configBundle({
@@ -159,14 +163,6 @@ function secret(args: HermesArgs, name: string): pulumi.Output<string> {
   const value = args.secrets[name];
   if (value === undefined) throw new Error(`hermes:secrets.${name} is missing`);
   return value;
-}
-
-/** The OpenSSH public key line of a private key. */
-function publicKeyOf(privateKey: string): string {
-  const key = utils.parseKey(privateKey);
-  if (key instanceof Error)
-    throw new Error("hermes:secrets: a key that the configuration's rules let through is unreadable");
-  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
 }
 
 function nftablesFile(config: HermesConfig): BundleFile {

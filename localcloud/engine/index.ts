@@ -118,7 +118,9 @@ export function engineEnvironment(
   return {
     PATH: path.join(delimiter),
     PULUMI_HOME: home,
-    PULUMI_BACKEND_URL: `file://${state}`,
+    // Without files of attributes beside the state: they are not written whole or not at all, and an engine that is killed
+    // meanwhile leaves one that no later engine reads.
+    PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: options.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...(standIn ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),

@@ -72,7 +72,8 @@ export async function fakeTailscale(apiKey: string): Promise<FakeTailscale> {
       const device = devices.find((candidate) => candidate.id === parts[1] || candidate.nodeId === parts[1]);
       if (device === undefined) return NOT_FOUND;
       if (method === "DELETE") devices.splice(devices.indexOf(device), 1);
-      if (method === "POST" && parts[2] === "name") device.name = String(body["name"]);
+      // A label is given; what is listed has the tailnet's domain behind it.
+      if (method === "POST" && parts[2] === "name") device.name = device.name.replace(/^[^.]*/, String(body["name"]));
       if (method === "POST" && parts[2] === "tags") device.tags = body["tags"] as string[];
       return { status: 200, body: method === "GET" ? device : {} };
     }

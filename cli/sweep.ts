@@ -1,0 +1,143 @@
+import type { Command } from "commander";
+import { resourceNames } from "../config/names";
+import { publicKeyOf } from "../config/public-key";
+import {
+  AccountError,
+  accountFrom,
+  knownOf,
+  nextStep,
+  nodesOf,
+  remove,
+  strays,
+  thingsOf,
+  type StateResource,
+  type Stray,
+  type Thing,
+} from "../sweep";
+import { credentialsFrom, TailnetApi } from "../tailnet/api";
+import type { NodeIdentity } from "../tailnet/nodes";
+import { CommandError, EXIT } from "./output";
+import { asMap, stackValues } from "./plan/stack-values";
+import { pulumiOutput, runPulumi } from "./pulumi";
+
+interface SweepOptions {
+  stack: string;
+  yes?: boolean;
+  volumes?: boolean;
+  json?: boolean;
+}
+
+interface SweepReport {
+  stack: string;
+  found: Stray[];
+  removed: Thing[];
+  /** What could not be looked at, and why. */
+  notLookedAt: string[];
+  /** The command to go on with. */
+  next: string;
+}
+
+export function addSweepCommand(hermes: Command): void {
+  hermes
+    .command("sweep")
+    .description("find what carries a stack's tag or name and is not in its state; remove it with --yes")
+    .option("--stack <name>", "name of the stack", "hermes")
+    .option("--dry-run", "only look (the default)")
+    .option("--yes", "remove what was found")
+    .option("--volumes", "volumes too, unless they are attached: their data is lost")
+    .option("--json", "one JSON document on stdout")
+    .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
+    .action(async (options: SweepOptions & { dryRun?: boolean }) => {
+      if (options.dryRun === true && options.yes === true)
+        throw new CommandError("--dry-run and --yes: say one of them", EXIT.usage);
+      const report = await sweep(options);
+      process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : sweepText(report));
+      if (report.found.length > report.removed.length) process.exitCode = EXIT.refused;
+    });
+}
+
+async function sweep(options: SweepOptions): Promise<SweepReport> {
+  const { stack } = options;
+  const account = accountFrom(process.env, await providerConfig(stack));
+  if (account === undefined)
+    throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
+  const known = knownOf(await stateOf(stack));
+  const notLookedAt: string[] = [];
+  const publicKey = await deployPublicKey(stack);
+  if (publicKey === undefined) notLookedAt.push("SSH keys: the stack's deploy key cannot be read");
+  const tailnet = tailnetApi(notLookedAt);
+  try {
+    const [things, devices] = await Promise.all([
+      thingsOf(account, { names: resourceNames(stack.split("/").at(-1) ?? stack), publicKey }),
+      tailnet === undefined ? [] : tailnet.devices(),
+    ]);
+    const nodes = nodesOf(devices, nodeIdentity(stack));
+    const found = strays([...nodes, ...things], known, { volumes: options.volumes === true });
+    const say = (text: string): void => void process.stderr.write(`${text}\n`);
+    const removed = options.yes === true ? await remove(found, { account, tailnet, say }) : [];
+    const gone = options.yes === true ? removed : found.filter((one) => one.kept === undefined);
+    return { stack, found, removed, notLookedAt, next: nextStep(gone, known, stack) };
+  } catch (error) {
+    if (error instanceof AccountError) throw new CommandError(`DigitalOcean ${error.message}`, EXIT.cloud);
+    throw new CommandError(`the tailnet's API: ${(error as Error).message}`, EXIT.cloud);
+  }
+}
+
+/** Without its secrets decrypted: ids are all that is compared. */
+async function stateOf(stack: string): Promise<StateResource[]> {
+  const exported = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
+    deployment?: { resources?: StateResource[] } | null;
+  };
+  return exported.deployment?.resources ?? [];
+}
+
+/** Where the token stands in the stack's file and not in the environment. */
+async function providerConfig(stack: string): Promise<{ get(key: string): string | undefined }> {
+  const read = async (key: string): Promise<string | undefined> => {
+    const { code, stdout } = await runPulumi(["config", "get", `digitalocean:${key}`, "--stack", stack]);
+    return code === 0 ? stdout.trim() : undefined;
+  };
+  const values: Record<string, string | undefined> = {
+    token: await read("token"),
+    apiEndpoint: await read("apiEndpoint"),
+  };
+  return { get: (key) => values[key] };
+}
+
+async function deployPublicKey(stack: string): Promise<string | undefined> {
+  const { code, stdout } = await runPulumi(["config", "get", "--path", "hermes:secrets.deployKey", "--stack", stack]);
+  return code === 0 ? publicKeyOf(stdout) : undefined;
+}
+
+function tailnetApi(notLookedAt: string[]): TailnetApi | undefined {
+  try {
+    return new TailnetApi(credentialsFrom(process.env));
+  } catch (error) {
+    notLookedAt.push(`tailnet: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** @throws CommandError where the stack's file does not say how its node is called. */
+function nodeIdentity(stack: string): NodeIdentity {
+  const { hostname, tag } = asMap(stackValues(process.cwd(), stack)?.["tailnet"]);
+  if (typeof hostname === "string" && typeof tag === "string") return { hostname, tag };
+  throw new CommandError(`Pulumi.${stack}.yaml names no hermes:tailnet.hostname and tag`, EXIT.input);
+}
+
+/** Pure: what a person reads. */
+export function sweepText({ stack, found, removed, notLookedAt, next }: SweepReport): string {
+  const ids = new Set(removed.map(({ kind, id }) => `${kind} ${id}`));
+  const lines = found.map((one) => {
+    const fate = ids.has(`${one.kind} ${one.id}`) ? "removed" : (one.kept ?? "not removed");
+    return `${one.kind.padEnd(14)}${one.name} (${one.id}${one.detail === "" ? "" : `, ${one.detail}`}): ${fate}`;
+  });
+  const left = found.length - removed.length;
+  return [
+    ...(found.length === 0 ? [`nothing of ${stack} is outside its state`] : lines),
+    ...notLookedAt.map((what) => `not looked at: ${what}`),
+    ...(left > 0 && removed.length === 0 ? [`remove them: hermes sweep --stack ${stack} --yes`] : []),
+    ...(found.length === 0 ? [] : [`then: ${next}`]),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,139 @@
+/** How to ask DigitalOcean for what an account holds. */
+export interface AccountOptions {
+  token: string;
+  /** @default "https://api.digitalocean.com" */
+  apiUrl?: string;
+  fetch?: typeof fetch;
+  /**
+   * For each request with its answer, milliseconds.
+   * @default 15000
+   */
+  timeoutMs?: number;
+  /**
+   * Before the one further try, milliseconds.
+   * @default 1000
+   */
+  pauseMs?: number;
+}
+
+/** DigitalOcean refused, did not answer, or answered something else. Its text is for people and holds no token. */
+export class AccountError extends Error {}
+
+export type Entry = Record<string, unknown>;
+
+const DEFAULT_API_URL = "https://api.digitalocean.com";
+const PER_PAGE = 200;
+/** An answer that always names a next page must not keep us. */
+const MAX_PAGES = 50;
+
+/** The few calls that looking for strays, and removing them, needs. Every one may be said twice: so a failure is tried again once. */
+export class Account {
+  constructor(private readonly options: AccountOptions) {}
+
+  /**
+   * All entries of a list.
+   * @param what the list's name, which is its path's end and its key: `droplets`, `account/keys` with key `ssh_keys`
+   */
+  async list(what: string, query: Record<string, string> = {}, key: string = what): Promise<Entry[]> {
+    const found: Entry[] = [];
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      const search = new URLSearchParams({ ...query, page: String(page), per_page: String(PER_PAGE) });
+      const reply = (await this.call("GET", `/v2/${what}?${search}`)) ?? {};
+      const entries = reply[key];
+      if (!Array.isArray(entries) || !entries.every(isMap)) throw new AccountError(`answered no list of ${what}`);
+      found.push(...entries);
+      const pages = isMap(reply["links"]) ? reply["links"]["pages"] : undefined;
+      if (!isMap(pages) || pages["next"] === undefined) return found;
+    }
+    throw new AccountError(`has more ${what} than anybody`);
+  }
+
+  /** Undefined where there is none. */
+  find(path: string): Promise<Entry | undefined> {
+    return this.call("GET", path);
+  }
+
+  /** One that is gone already is fine. */
+  async remove(path: string): Promise<void> {
+    await this.call("DELETE", path);
+  }
+
+  async post(path: string, body: object): Promise<void> {
+    await this.call("POST", path, body);
+  }
+
+  private async call(method: string, path: string, body?: object): Promise<Entry | undefined> {
+    const first = await this.once(method, path, body);
+    if (first.status !== 429 && first.status < 500) return this.read(first, method, path);
+    await new Promise((resolve) => setTimeout(resolve, this.options.pauseMs ?? 1000));
+    return this.read(await this.once(method, path, body), method, path);
+  }
+
+  /** A status of 599 stands for no answer at all. */
+  private async once(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+    const { token, timeoutMs = 15_000 } = this.options;
+    const url = `${(this.options.apiUrl ?? DEFAULT_API_URL).replace(/\/$/, "")}${path}`;
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const reply = await (this.options.fetch ?? fetch)(url, {
+        method,
+        headers,
+        signal,
+        redirect: "error",
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: reply.status, text: await reply.text() };
+    } catch (error) {
+      return { status: 599, text: signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(error) };
+    }
+  }
+
+  private read(reply: { status: number; text: string }, method: string, path: string): Entry | undefined {
+    if (reply.status === 404) return undefined;
+    const asked = `${method} ${path.split("?")[0]}`;
+    if (reply.status === 599) throw new AccountError(`gave no answer to ${asked}: ${reply.text}`);
+    if (reply.status >= 400) throw new AccountError(`answered ${asked} with ${reply.status}${said(reply.text)}`);
+    return reply.text === "" ? {} : parsed(reply.text, asked);
+  }
+}
+
+/** fetch says "fetch failed" and keeps the reason in its cause. It may quote a header that it refuses, so only its code is told. */
+function reason(error: unknown): string {
+  const { cause } = error as { cause?: { message?: string; code?: string } };
+  return cause?.code ?? cause?.message ?? "the request could not be sent";
+}
+
+function said(text: string): string {
+  const message = safeParse(text)?.["message"];
+  return typeof message === "string" ? `: ${message.replace(/\p{Cc}+/gu, " ").slice(0, 200)}` : "";
+}
+
+function parsed(text: string, asked: string): Entry {
+  const reply = safeParse(text);
+  if (reply === undefined) throw new AccountError(`answered ${asked} with something that is no JSON`);
+  return reply;
+}
+
+function safeParse(text: string): Entry | undefined {
+  try {
+    const reply = JSON.parse(text) as unknown;
+    return isMap(reply) ? reply : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const isMap = (value: unknown): value is Entry =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Token and base URL as DigitalOcean's provider takes them: its configuration first, then the environment. */
+export function accountFrom(
+  env: NodeJS.ProcessEnv,
+  config: { get(key: string): string | undefined } = { get: () => undefined },
+): Account | undefined {
+  const token = (config.get("token") || env["DIGITALOCEAN_TOKEN"] || env["DIGITALOCEAN_ACCESS_TOKEN"] || "").trim();
+  if (token === "") return undefined;
+  const apiUrl = config.get("apiEndpoint") || env["DIGITALOCEAN_API_URL"];
+  return new Account({ token, ...(apiUrl ? { apiUrl } : {}) });
+}

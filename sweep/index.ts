@@ -1,0 +1,6 @@
+// What carries a stack's tag or name and is not in its state: found by `up`, removed by `hermes sweep`.
+export { Account, accountFrom, AccountError, type AccountOptions } from "./account";
+export { alone, findStrays, refuseStrays } from "./guard";
+export { remove } from "./remove";
+export { knownOf, nextStep, strays, type Known, type StateResource, type Stray } from "./strays";
+export { nodesOf, thingsOf, type Identity, type Thing } from "./things";

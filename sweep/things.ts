@@ -1,0 +1,104 @@
+import type { ResourceNames } from "../config/names";
+import type { TailnetDevice } from "../tailnet/api";
+import { ourNodes, type NodeIdentity } from "../tailnet/nodes";
+import { isMap, type Account, type Entry } from "./account";
+
+export const KINDS = ["tailnet node", "droplet", "volume", "firewall", "ssh key", "tag"] as const;
+export type ThingKind = (typeof KINDS)[number];
+
+/** Something outside that carries a stack's tag or name. */
+export interface Thing {
+  kind: ThingKind;
+  /** What the state knows it by. */
+  id: string;
+  name: string;
+  /** For people: where, since when, how big. */
+  detail: string;
+  /** Of a volume: the droplets that hold it. */
+  heldBy?: string[];
+}
+
+export interface Identity {
+  names: ResourceNames;
+  /** OpenSSH public key line of the deploy key; absent: SSH keys are not looked at, a name alone is no proof. */
+  publicKey?: string | undefined;
+}
+
+type List = (account: Account, identity: Identity) => Promise<Thing[]>;
+
+const text = (entry: Entry, key: string): string => {
+  const value = entry[key];
+  // Printed: nothing in it may move a terminal's cursor.
+  return value === undefined || value === null ? "" : String(value).replace(/\p{Cc}+/gu, " ");
+};
+
+const born = (entry: Entry): string => (text(entry, "created_at") === "" ? "" : `made ${text(entry, "created_at")}`);
+
+const regionOf = (entry: Entry): string => (isMap(entry["region"]) ? text(entry["region"], "slug") : "");
+
+const detail = (...parts: string[]): string => parts.filter((part) => part !== "").join(", ");
+
+/** How each kind is found: droplets by our tag, the rest by the exact name that the program gives. */
+export const LISTS: Record<Exclude<ThingKind, "tailnet node">, List> = {
+  droplet: async (account, { names }) =>
+    (await account.list("droplets", { tag_name: names.tag })).map((entry) => ({
+      kind: "droplet",
+      id: text(entry, "id"),
+      name: text(entry, "name"),
+      detail: detail(text(entry, "size_slug"), regionOf(entry), born(entry)),
+    })),
+  volume: async (account, { names }) =>
+    named(await account.list("volumes", { name: names.volume }), names.volume).map((entry) => ({
+      kind: "volume",
+      id: text(entry, "id"),
+      name: text(entry, "name"),
+      detail: detail(`${text(entry, "size_gigabytes")} GiB`, regionOf(entry), born(entry)),
+      heldBy: Array.isArray(entry["droplet_ids"]) ? entry["droplet_ids"].map(String) : [],
+    })),
+  firewall: async (account, { names }) =>
+    named(await account.list("firewalls"), names.firewall).map((entry) => ({
+      kind: "firewall",
+      id: text(entry, "id"),
+      name: text(entry, "name"),
+      detail: born(entry),
+    })),
+  "ssh key": async (account, { names, publicKey }) =>
+    publicKey === undefined
+      ? []
+      : named(await account.list("account/keys", {}, "ssh_keys"), names.sshKey)
+          .filter((entry) => sameKey(text(entry, "public_key"), publicKey))
+          .map((entry) => ({
+            kind: "ssh key",
+            id: text(entry, "id"),
+            name: text(entry, "name"),
+            detail: text(entry, "fingerprint"),
+          })),
+  tag: async (account, { names }) =>
+    named(await account.list("tags"), names.tag).map((entry) => ({
+      kind: "tag",
+      id: text(entry, "name"),
+      name: text(entry, "name"),
+      detail: "",
+    })),
+};
+
+const named = (entries: Entry[], name: string): Entry[] => entries.filter((entry) => entry["name"] === name);
+
+/** Type and key; the comment behind them says nothing. */
+const sameKey = (one: string, other: string): boolean => body(one) === body(other);
+const body = (line: string): string => line.trim().split(/\s+/).slice(0, 2).join(" ");
+
+/** Everything on DigitalOcean, in the order in which it can be removed. */
+export async function thingsOf(account: Account, identity: Identity): Promise<Thing[]> {
+  const lists = KINDS.flatMap((kind) => (kind === "tailnet node" ? [] : [LISTS[kind](account, identity)]));
+  return (await Promise.all(lists)).flat();
+}
+
+export function nodesOf(devices: TailnetDevice[], identity: NodeIdentity): Thing[] {
+  return ourNodes(devices, identity).map((device) => ({
+    kind: "tailnet node",
+    id: device.id,
+    name: device.name,
+    detail: detail(device.addresses[0] ?? "", device.connectedToControl === true ? "connected" : "not connected"),
+  }));
+}

@@ -1,0 +1,32 @@
+import type { Case, Kind } from "../torture/cases";
+import { cleanRun, runCase, type Clean, type Result } from "../torture/course";
+
+jest.setTimeout(240_000);
+
+/** The fake droplets answer on port 22. `npm run torture` has all cases; these are the ones that cost money or trust. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+const SLOT = 251;
+
+asRoot("an up that was struck", () => {
+  let clean: Clean;
+  beforeAll(async () => {
+    clean = await cleanRun({ act: "up", stack: "bare" }, SLOT);
+  });
+
+  const struck = (kind: Kind, name: string): Promise<Result> => {
+    const each: Case = { id: "test", act: "up", stack: "bare", kind, call: { name: `digitalocean ${name}`, nth: 1 } };
+    return runCase(each, clean.end, SLOT);
+  };
+
+  it("is not green when a lost reply made a second droplet, and ends with one after a sweep", async () => {
+    const result = await struck("dropped after", "POST /v2/droplets");
+    expect(result).toMatchObject({ ok: true, struck: true, green: false, differences: [] });
+    expect(result.moves).toEqual(["sweep", "up --replace"]);
+  });
+
+  it("goes on after a power cut, by what its own messages say", async () => {
+    const result = await struck("kill", "POST /v2/account/keys");
+    expect(result).toMatchObject({ ok: true, struck: true, differences: [] });
+    expect(result.moves).toEqual(["up", "cancel", "up", "sweep", "up", "refresh"]);
+  });
+});
