@@ -1,19 +1,17 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { chmod, lstat, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import type { Lab } from "../lab";
+import { keepArchive, REPRODUCIBLE } from "./archive";
 import type { Handler } from "./web";
 
 const run = promisify(execFile);
 
 /** The npm that goes into the tarball. Pinned, so that the tarball's digest is the same everywhere. */
 const NPM_VERSION = "11.19.1";
-/** Time stamp of every file in the tarball. */
-const EPOCH = "2026-01-01T00:00:00Z";
 
 export interface NodeDist {
   path: string;
@@ -55,12 +53,7 @@ async function build(lab: Lab, version: string, path: string, sum: string): Prom
     await chmod(join(root, "bin", "node"), 0o755);
     const packed = join(work, tarballName(version));
     await pack(work, root, packed);
-    const digest = createHash("sha256");
-    await pipeline(createReadStream(packed), digest);
-    await rename(packed, path);
-    // The digest comes last: it says that the tarball is whole.
-    await writeFile(`${sum}.new`, `${digest.digest("hex")}\n`);
-    await rename(`${sum}.new`, sum);
+    await keepArchive(packed, path, sum);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -85,8 +78,7 @@ async function unpackPackage(spec: string, target: string, work: string): Promis
 async function pack(work: string, root: string, target: string): Promise<void> {
   await run("tar", [
     ...["--create", "--file", target, "--directory", work, "--use-compress-program", "xz -1 --threads=2"],
-    ...["--sort=name", `--mtime=${EPOCH}`, "--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go+rX,go-w"],
-    ...["--format=gnu", root.slice(work.length + 1)],
+    ...[...REPRODUCIBLE, root.slice(work.length + 1)],
   ]);
 }
 

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { OLLAMA_VERSION } from "../../../config/types";
 import { builtPath, ensureBuilt, RECIPES, run } from "../../engine/build";
 import type { Lab } from "../../lab";
+import { keepArchive, REPRODUCIBLE } from "../archive";
 import type { Handler } from "../web";
 import { ollamaKind, type OllamaKind } from "./kind";
 import { ensureWeights } from "./weights";
@@ -21,8 +22,6 @@ const RELEASE_PATH = `/ollama/ollama/releases/download/v${OLLAMA_VERSION}/${TARB
 /** Where GitHub keeps what releases carry. */
 export const RELEASE_ASSETS = "release-assets.githubusercontent.com";
 const ASSET_PATH = `/github-production-release-asset/658928958/${TARBALL}`;
-/** Time stamp of every file in the tarball. */
-const EPOCH = "2026-01-01T00:00:00Z";
 const PROGRAM = join(__dirname, "program.ts");
 
 /** As a Go program, the real one trusts the system's certificates without being told. */
@@ -66,12 +65,7 @@ async function build(
     await fill(lab, kind, root, onProgress);
     const packed = join(work, TARBALL);
     await pack(root, packed);
-    const digest = createHash("sha256");
-    await pipeline(createReadStream(packed), digest);
-    await rename(packed, path);
-    // The digest comes last: it says that the archive is whole.
-    await writeFile(`${sum}.new`, `${digest.digest("hex")}\n`);
-    await rename(`${sum}.new`, sum);
+    await keepArchive(packed, path, sum);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -97,8 +91,7 @@ async function fill(lab: Lab, kind: OllamaKind, root: string, onProgress: (line:
 async function pack(root: string, target: string): Promise<void> {
   const args = [
     ...["--create", "--file", target, "--directory", root, "--use-compress-program", "zstd -3 --threads=1"],
-    ...["--sort=name", `--mtime=${EPOCH}`, "--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go+rX,go-w"],
-    ...["--format=gnu", "./bin", "./lib"],
+    ...[...REPRODUCIBLE, "./bin", "./lib"],
   ];
   await run("tar", args, {});
 }
