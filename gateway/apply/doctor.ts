@@ -69,8 +69,7 @@ function books(host: Host): { applied: Applied; problem?: Checked } {
 
 /** Findings quote files' names, units' results and programs' last words. */
 function cleaned(name: string, { level, found, fix }: Finding, scrub: (text: string) => string): Checked {
-  // eslint-disable-next-line no-control-regex
-  const line = (text: string) => scrub(text).replace(/[\u0000-\u001f\u007f]+/g, " ");
+  const line = (text: string) => scrub(text).replace(/\p{Cc}+/gu, " ");
   return { name, level, found: line(found), ...(fix === undefined ? {} : { fix: line(fix) }) };
 }
 
