@@ -1,19 +1,12 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { load } from "js-yaml";
-import { utils } from "ssh2";
-import { deeds, startBench, type EngineBench } from "./harness";
+import { newKey } from "../../cli/init";
+import { COMMITTED, deeds, PROGRAM, startBench, type EngineBench } from "./harness";
 
 jest.setTimeout(240_000);
 
-const PROJECT = join(__dirname, "..", "..");
-/** The project's program from a folder of its own, where the engine may write a stack's file. */
-const PROGRAM = join(PROJECT, "tests/fixtures/impatient-program");
-const COMMITTED = (load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as { config: object }).config;
 const SECRETS = {
   openrouterApiKey: "sk-or-v1-engine-test-secret",
   gatewayToken: "engine-test-gateway-token-of-more-than-32-characters",
-  deployKey: utils.generateKeyPairSync("ed25519").private,
+  deployKey: newKey("test"),
 };
 
 let bench: EngineBench;

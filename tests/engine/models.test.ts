@@ -4,24 +4,17 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { utils } from "ssh2";
+import { newKey } from "../../cli/init";
 import { OpenRouter } from "../../localcloud/services/openrouter";
-import { deeds, startBench, type Ended, type EngineBench } from "./harness";
+import { COMMITTED, deeds, PROGRAM, startBench, type Ended, type EngineBench } from "./harness";
 
 jest.setTimeout(240_000);
 
-const PROJECT = join(__dirname, "..", "..");
-/** The project's program from a folder of its own, where the engine may write a stack's file. */
-const PROGRAM = join(PROJECT, "tests/fixtures/impatient-program");
-interface StackFile {
-  config: Record<string, unknown>;
-}
-const COMMITTED = (load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as StackFile).config;
 const CHAIN = COMMITTED["hermes:models"] as object;
 const SECRETS = {
   openrouterApiKey: "sk-or-v1-engine-test-secret",
   gatewayToken: "engine-test-gateway-token-of-more-than-32-characters",
-  deployKey: utils.generateKeyPairSync("ed25519").private,
+  deployKey: newKey("test"),
 };
 const GEMMA = "google/gemma-4-31b-it:free";
 const PAID = "openai/gpt-oss-20b";
@@ -61,7 +54,9 @@ async function encryptSecrets(): Promise<unknown> {
     const set = await bench.pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
     expect({ code: set.code, said: set.code === 0 ? "" : set.output }).toEqual({ code: 0, said: "" });
   }
-  const { config } = load(readFileSync(join(bench.dir, "Pulumi.hermes.yaml"), "utf8")) as StackFile;
+  const { config } = load(readFileSync(join(bench.dir, "Pulumi.hermes.yaml"), "utf8")) as {
+    config: Record<string, unknown>;
+  };
   return config["hermes:secrets"];
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Ended } from "../engine/harness";
+import { collectOutput, type Ended } from "../engine/harness";
 import type { Case } from "./cases";
 import { differences, endState, leftKeys, type EndState, type Raw } from "./end-state";
 import type { PassedCall } from "./gate";
@@ -139,13 +139,7 @@ function hermes(world: World, args: string[]): Promise<Ended> {
   }
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(PROJECT, "cli/hermes.js"), ...args], { cwd: dir, env: environment });
-    const ended: Ended = { code: null, stdout: "", stderr: "", output: "" };
-    const keep = (name: "stdout" | "stderr") => (chunk: Buffer) => {
-      ended[name] += chunk.toString();
-      ended.output += chunk.toString();
-    };
-    child.stdout.on("data", keep("stdout"));
-    child.stderr.on("data", keep("stderr"));
+    const ended = collectOutput(child);
     child.once("error", reject);
     child.once("close", (code) => resolve({ ...ended, code }));
   });

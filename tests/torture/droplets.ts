@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { Server, utils, type ServerChannel } from "ssh2";
+import { Server, type ServerChannel } from "ssh2";
+import { newKey } from "../../cli/init";
 import type { DropletSpec } from "../../localcloud/substrate";
 import type { EngineBench } from "../engine/harness";
 import type { FakeTailscale } from "../engine/fakes/tailscale-api";
@@ -19,7 +20,7 @@ export interface FakeDroplets {
   stop(): Promise<void>;
 }
 
-const HOST_KEY = utils.generateKeyPairSync("ed25519").private;
+const HOST_KEY = newKey("test");
 const SSH_PORT = 22;
 
 /** Has the bench's record-only droplets join its tailnet at once, each with an address of its own in 127.77.SLOT.0/24. */

@@ -1,20 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { load } from "js-yaml";
-import { utils } from "ssh2";
+import { newKey } from "../../cli/init";
 import { startTimeOf } from "../../localcloud/processes";
-import { startBench, type Ended, type EngineBench, type RunOptions } from "../engine/harness";
+import { COMMITTED, PROGRAM, startBench, type Ended, type EngineBench, type RunOptions } from "../engine/harness";
 import { fakeDroplets, type FakeDroplets } from "./droplets";
 import { startGate, type Gate } from "./gate";
 import type { Case } from "./cases";
 
-const PROJECT = join(__dirname, "..", "..");
-const PROGRAM = join(PROJECT, "tests/fixtures/impatient-program");
-const COMMITTED = (load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as { config: object }).config;
 const SECRETS = {
   openrouterApiKey: "sk-or-v1-torture-secret",
   gatewayToken: "torture-gateway-token-of-more-than-32-characters",
-  deployKey: utils.generateKeyPairSync("ed25519").private,
+  deployKey: newKey("test"),
 };
 
 /** The hermes program on a real engine, over an account and a tailnet that nobody else uses, with a gate before both. */

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { utils } from "ssh2";
+import { newKey } from "../../cli/init";
 import { Hermes } from "../../components";
 import { planInput } from "../../config";
 import type { HermesConfig } from "../../config/types";
@@ -7,7 +7,7 @@ import { plan, shippedCatalogue } from "../../planner";
 import { hermesConfig } from "../fixtures/gateway-config";
 import { mockEngine, settled, type Registration } from "../fixtures/mock-engine";
 
-const deployKey = utils.generateKeyPairSync("ed25519").private;
+const deployKey = newKey("test");
 const SECRETS: Record<string, string> = {
   deployKey,
   gatewayToken: "gateway-token-with-more-than-32-characters",
@@ -146,7 +146,7 @@ describe("a hermes", () => {
   });
 
   it("in ssh mode opens 22 to the listed addresses and pins the host key", async () => {
-    SECRETS["hostKey"] = utils.generateKeyPairSync("ed25519").private;
+    SECRETS["hostKey"] = newKey("test");
     const seen = await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.7/32"] } });
     delete SECRETS["hostKey"];
     expect(only(seen, FIREWALL).inputs["inboundRules"]).toEqual([

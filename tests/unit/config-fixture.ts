@@ -2,22 +2,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { utils } from "ssh2";
+import { newKey } from "../../cli/init";
 import { checkConfig, type CheckContext, type Problem, type Workspace } from "../../config";
 import { shippedCatalogue } from "../../planner";
 
 export const PROJECT = join(__dirname, "../..");
 
 /** Made anew for each run: no key stands in the repository. */
-const newKey = (type: "ed25519" | "rsa" = "ed25519", passphrase?: string): string =>
-  type === "ed25519"
-    ? utils.generateKeyPairSync("ed25519", passphrase ? { passphrase, cipher: "aes256-cbc", rounds: 1 } : {}).private
-    : utils.generateKeyPairSync("rsa", { bits: 2048 }).private;
-
 export const keys = {
-  deploy: newKey(),
-  host: newKey(),
-  rsa: newKey("rsa"),
-  locked: newKey("ed25519", "pass"),
+  deploy: newKey("deploy"),
+  host: newKey("host"),
+  rsa: utils.generateKeyPairSync("rsa", { bits: 2048 }).private,
+  locked: utils.generateKeyPairSync("ed25519", { passphrase: "pass", cipher: "aes256-cbc", rounds: 1 }).private,
 };
 
 export const secrets: Record<string, unknown> = {
