@@ -2,9 +2,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Hermes } from "./components";
 import { loadCatalogue, planInput, readConfig, readSecrets, withPlainErrors } from "./config";
+import { accountFrom } from "./digitalocean/account";
 import { checkChain, loadModels, sayChain } from "./models";
 import { plan, summary } from "./planner";
-import { accountFrom, findStrays, refuseStrays } from "./sweep";
+import { findStrays, refuseStrays } from "./sweep";
 
 export = async () =>
   withPlainErrors(async () => {

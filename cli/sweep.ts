@@ -1,9 +1,8 @@
 import type { Command } from "commander";
 import { resourceNames } from "../config/names";
 import { publicKeyOf } from "../config/public-key";
+import { AccountError, accountFrom } from "../digitalocean/account";
 import {
-  AccountError,
-  accountFrom,
   knownOf,
   nextStep,
   nodesOf,

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
 import { publicKeyOf } from "../config/public-key";
+import type { Account } from "../digitalocean/account";
 import {
   activateBundle,
   configBundle,
@@ -18,7 +19,7 @@ import { gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
-import { alone, type Account } from "../sweep";
+import { alone } from "../sweep";
 import { bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
 import { Gateway } from "./gateway";

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { resourceNames } from "../config/names";
 import { publicKeyOf } from "../config/public-key";
-import { AccountError, type Account } from "./account";
+import { AccountError, type Account } from "../digitalocean/account";
 import { knownOf, strays, type StateResource } from "./strays";
 import { LISTS, type Identity, type Thing, type ThingKind } from "./things";
 

@@ -1,5 +1,4 @@
 // What carries a stack's tag or name and is not in its state: found by `up`, removed by `hermes sweep`.
-export { Account, accountFrom, AccountError, type AccountOptions } from "./account";
 export { alone, findStrays, refuseStrays } from "./guard";
 export { remove } from "./remove";
 export { knownOf, nextStep, strays, type Known, type StateResource, type Stray } from "./strays";

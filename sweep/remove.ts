@@ -1,5 +1,5 @@
 import type { TailnetApi } from "../tailnet/api";
-import { AccountError, isMap, type Account } from "./account";
+import { AccountError, isMap, type Account } from "../digitalocean/account";
 import type { Stray } from "./strays";
 import { KINDS, type Thing } from "./things";
 

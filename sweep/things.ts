@@ -1,7 +1,7 @@
 import type { ResourceNames } from "../config/names";
 import type { TailnetDevice } from "../tailnet/api";
 import { ourNodes, type NodeIdentity } from "../tailnet/nodes";
-import { isMap, type Account, type Entry } from "./account";
+import { isMap, type Account, type Entry } from "../digitalocean/account";
 
 export const KINDS = ["tailnet node", "droplet", "volume", "firewall", "ssh key", "tag"] as const;
 export type ThingKind = (typeof KINDS)[number];

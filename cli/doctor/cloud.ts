@@ -1,4 +1,4 @@
-import type { LiveOptions } from "../plan/live-catalogue";
+import { AccountError, isMap, type Account, type Entry } from "../../digitalocean/account";
 import { fail, ok, warn, type Check } from "./checks";
 
 /** A firewall's rule, whoever tells it: "tcp 22 from 198.51.100.7/32". */
@@ -12,12 +12,10 @@ export interface Declared {
   firewall: { id: string; tags: string[]; inbound: Rule[]; outbound: Rule[] };
 }
 
-type Values = Record<string, unknown>;
-
 /** @param exported - what `pulumi stack export` prints @returns undefined when there is no droplet or firewall in it */
 export function declared(exported: string): Declared | undefined {
   const { deployment } = JSON.parse(exported) as {
-    deployment?: { resources?: { type: string; id?: string; outputs?: Values; delete?: boolean }[] };
+    deployment?: { resources?: { type: string; id?: string; outputs?: Entry; delete?: boolean }[] };
   };
   const of = (type: string) => deployment?.resources?.find((each) => each.type === type && each.delete !== true);
   const droplet = of("digitalocean:index/droplet:Droplet");
@@ -38,36 +36,22 @@ export function declared(exported: string): Declared | undefined {
   };
 }
 
-/** Looks at the account with the token of the environment. Never throws: no answer is a warning. */
-export async function cloudChecks(wanted: Declared, options: LiveOptions): Promise<Check[]> {
+/** Looks at the account with the token of the environment. No answer is a warning. */
+export async function cloudChecks(wanted: Declared, account: Account): Promise<Check[]> {
   try {
-    const { droplet } = (await get(`/v2/droplets/${wanted.dropletId}`, options)) as { droplet: Values };
-    const { firewalls } = (await get("/v2/firewalls?per_page=200", options)) as { firewalls: Values[] };
-    return [dropletCheck(wanted, droplet), firewallCheck(wanted, droplet, firewalls)];
+    const droplet = (await account.find(`/v2/droplets/${wanted.dropletId}`))?.["droplet"];
+    if (!isMap(droplet)) throw new AccountError(`has no droplet ${wanted.dropletId}`);
+    return [dropletCheck(wanted, droplet), firewallCheck(wanted, droplet, await account.list("firewalls"))];
   } catch (error) {
+    if (!(error instanceof AccountError)) throw error;
     const fix = "is the token valid, and may it read droplets and firewalls?";
-    return [warn("cloud", `could not be checked: ${(error as Error).message}`, fix)];
+    return [warn("cloud", `could not be checked: DigitalOcean ${error.message}`, fix)];
   }
-}
-
-async function get(
-  path: string,
-  { token, apiUrl, fetch: ask = fetch, timeoutMs = 15_000 }: LiveOptions,
-): Promise<unknown> {
-  const url = `${(apiUrl ?? "https://api.digitalocean.com").replace(/\/$/, "")}${path}`;
-  const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
-  const reply = await ask(url, { headers, redirect: "error", signal: AbortSignal.timeout(timeoutMs) }).catch(() => {
-    // An invalid header is refused with an error that quotes it.
-    throw new Error("DigitalOcean gave no answer");
-  });
-  if (reply.status === 404) throw new Error("DigitalOcean has no such droplet (404)");
-  if (!reply.ok) throw new Error(`DigitalOcean answered ${reply.status}`);
-  return await reply.json();
 }
 
 const HEAL = "pulumi up --refresh brings back what is declared";
 
-function dropletCheck(wanted: Declared, droplet: Values): Check {
+function dropletCheck(wanted: Declared, droplet: Entry): Check {
   const name = "cloud droplet";
   const volumes = texts(droplet["volume_ids"]);
   const faults = [
@@ -82,7 +66,7 @@ function dropletCheck(wanted: Declared, droplet: Values): Check {
 }
 
 /** Firewalls add up: one that somebody else put on the droplet opens what ours closes. */
-function firewallCheck({ firewall }: Declared, droplet: Values, firewalls: Values[]): Check {
+function firewallCheck({ firewall }: Declared, droplet: Entry, firewalls: Entry[]): Check {
   const name = "cloud firewall";
   const tags = texts(droplet["tags"]);
   const ours = firewalls.find(({ id }) => id === firewall.id);
@@ -106,7 +90,7 @@ function firewallCheck({ firewall }: Declared, droplet: Values, firewalls: Value
   return fail(name, faults.join("; "), fix);
 }
 
-const covers = (firewall: Values, id: unknown, tags: string[]): boolean =>
+const covers = (firewall: Entry, id: unknown, tags: string[]): boolean =>
   (Array.isArray(firewall["droplet_ids"]) && firewall["droplet_ids"].includes(id)) ||
   texts(firewall["tags"]).some((tag) => tags.includes(tag));
 
@@ -115,20 +99,19 @@ function difference(side: string, wanted: Rule[], found: Rule[]): string[] {
   return [...more, ...wanted.filter((rule) => !found.includes(rule)).map((rule) => `${side} lacks: ${rule}`)];
 }
 
-const apiRules = (firewall: Values, key: string, side: string): Rule[] =>
+const apiRules = (firewall: Entry, key: string, side: string): Rule[] =>
   maps(firewall[key]).map((rule) => {
     const { addresses, ...others } = asMap(rule[side]);
     return ruleText(rule["protocol"], rule["ports"], addresses, others);
   });
 
 /** Sources other than addresses (tags, load balancers) are never ours: they show. */
-function ruleText(protocol: unknown, ports: unknown, addresses: unknown, others: Values): Rule {
+function ruleText(protocol: unknown, ports: unknown, addresses: unknown, others: Entry): Rule {
   const port = ["", "0", "all", "1-65535", "undefined"].includes(String(ports)) ? "all" : String(ports);
   const more = Object.entries(others).flatMap(([kind, ids]) => texts(ids).map((id) => `${kind} ${id}`));
   return `${String(protocol)} ${port} ${[...texts(addresses).sort(), ...more].join(" ")}`.trim();
 }
 
-const asMap = (value: unknown): Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Values) : {};
-const maps = (value: unknown): Values[] => (Array.isArray(value) ? value.map(asMap) : []);
+const asMap = (value: unknown): Entry => (isMap(value) ? value : {});
+const maps = (value: unknown): Entry[] => (Array.isArray(value) ? value.map(asMap) : []);
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { accountFrom } from "../../digitalocean/account";
 import { here, hermesApply, type Surroundings } from "../operate";
 import { CommandError, EXIT } from "../output";
-import { liveOptions } from "../plan/live-catalogue";
 import { plain, secretScrubber } from "../scrub";
 import { selected, type Reach, type StackOptions } from "../stack";
 import { checksText, fail, warn, worstFirst, type Check } from "./checks";
@@ -71,14 +71,14 @@ async function onDroplet(reach: Reach): Promise<{ checks: Check[]; code?: number
 }
 
 async function fromCloud(options: StackOptions, io: Surroundings): Promise<Check[]> {
-  const live = liveOptions(io.env);
-  if (live === undefined) {
+  const account = accountFrom(io.env);
+  if (account === undefined) {
     io.stderr.write("DigitalOcean's side was not looked at: there is no DIGITALOCEAN_TOKEN\n");
     return [];
   }
   const state = declared(await io.pulumi(["stack", "export", ...selected(options)]));
   if (state === undefined) return [warn("cloud", "the stack's state has no droplet or no firewall", "pulumi up")];
-  return await cloudChecks(state, live);
+  return await cloudChecks(state, account);
 }
 
 const cleaned = ({ name, level, found, fix }: Check, scrub: (text: string) => string): Check => ({

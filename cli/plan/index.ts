@@ -1,11 +1,12 @@
 import { rmSync, renameSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { accountFrom } from "../../digitalocean/account";
 import { plan, shippedCatalogue, type Catalogue } from "../../planner";
 import { CommandError, EXIT } from "../output";
 import { compareModels, compareSizes, modelsText, sizesText } from "./compare";
 import { inkFor } from "./format";
 import { DEFAULT_STACK, readInput, type InputOptions } from "./input";
-import { liveCatalogue, liveOptions } from "./live-catalogue";
+import { liveCatalogue } from "./live-catalogue";
 import { planSvg } from "./svg";
 import { planText, type PlanView } from "./text";
 
@@ -83,8 +84,8 @@ function checkOptions({ json, svg, sizes, models }: PlanOptions): void {
 }
 
 async function catalogueFor(options: PlanOptions, env: NodeJS.ProcessEnv): Promise<Catalogue> {
-  const live = options.offline === true ? undefined : liveOptions(env);
-  return live === undefined ? shippedCatalogue() : await liveCatalogue(live);
+  const account = options.offline === true ? undefined : accountFrom(env);
+  return account === undefined ? shippedCatalogue() : await liveCatalogue(account);
 }
 
 /** As the preview: a model that is required and cannot be is an error. */

@@ -3,6 +3,7 @@ import { cloudChecks, declared } from "../../cli/doctor/cloud";
 import { exposure } from "../../cli/doctor/outside";
 import { CommandError } from "../../cli/output";
 import { compare, order, runUpgrade, satisfies } from "../../cli/upgrade";
+import { Account } from "../../digitalocean/account";
 import { OperatedStack, OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 
 let stack: OperatedStack;
@@ -176,7 +177,7 @@ describe("DigitalOcean's side", () => {
         JSON.stringify(url.includes("/droplets/") ? { droplet: cloud.droplet } : { firewalls: cloud.firewalls }),
         { status },
       );
-    return await cloudChecks(wanted, { token: "dop_v1_x", fetch: answer as typeof fetch });
+    return await cloudChecks(wanted, new Account({ token: "dop_v1_x", fetch: answer as typeof fetch, pauseMs: 1 }));
   };
   const open = { protocol: "tcp", ports: "18789", sources: { addresses: everywhere } };
   const other = () =>

@@ -1,5 +1,5 @@
 import { resourceNames } from "../../config/names";
-import { Account, accountFrom, AccountError } from "../../sweep/account";
+import { Account, accountFrom, AccountError } from "../../digitalocean/account";
 import { straysText } from "../../sweep/guard";
 import { remove } from "../../sweep/remove";
 import { thingsOf } from "../../sweep/things";
@@ -72,6 +72,11 @@ describe("the client", () => {
     await account.remove("/v2/tags/x");
     emulated.api.faults.push({ method: "GET", path: "/v2/tags", drop: "before", times: 2 });
     await expect(account.list("tags")).rejects.toThrow("gave no answer to GET /v2/tags");
+  });
+
+  it("asks the base URL that the environment names, with the token that stands there", async () => {
+    const env = { DIGITALOCEAN_ACCESS_TOKEN: `${TOKEN}\n`, DIGITALOCEAN_API_URL: `${emulated.api.url}/` };
+    expect(await accountFrom({ ...env, DIGITALOCEAN_TOKEN: "" })?.list("tags")).toEqual([]);
   });
 
   it("has the provider's own settings, and there is none without a token", () => {

@@ -1,4 +1,4 @@
-/** How to ask DigitalOcean for what an account holds. */
+/** How to ask DigitalOcean. */
 export interface AccountOptions {
   token: string;
   /** @default "https://api.digitalocean.com" */
@@ -16,8 +16,22 @@ export interface AccountOptions {
   pauseMs?: number;
 }
 
-/** DigitalOcean refused, did not answer, or answered something else. Its text is for people and holds no token. */
-export class AccountError extends Error {}
+/**
+ * DigitalOcean refused, did not answer, or answered something else. Its text is for people, follows the name
+ * "DigitalOcean", and holds no token.
+ */
+export class AccountError extends Error {
+  constructor(
+    message: string,
+    /** Of the HTTP reply; undefined where there was none, or none that can be read. */
+    readonly status?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The token is none: nothing was asked with it. */
+export class TokenError extends AccountError {}
 
 export type Entry = Record<string, unknown>;
 
@@ -25,13 +39,26 @@ const DEFAULT_API_URL = "https://api.digitalocean.com";
 const PER_PAGE = 200;
 /** An answer that always names a next page must not keep us. */
 const MAX_PAGES = 50;
+/** Stands for no answer at all. */
+const NO_ANSWER = 599;
 
-/** The few calls that looking for strays, and removing them, needs. Every one may be said twice: so a failure is tried again once. */
+interface Reply {
+  status: number;
+  text: string;
+  headers: Headers;
+}
+
+/**
+ * The few calls that hermes makes beside the provider: to price a plan, to diagnose, and to find and remove strays. Every
+ * one may be said twice: so a failure is tried again once.
+ */
 export class Account {
   constructor(private readonly options: AccountOptions) {}
 
   /**
-   * All entries of a list.
+   * All entries of a list. Pages are counted, not followed: the links name a host, and the token goes to the one that was
+   * set only.
+   *
    * @param what the list's name, which is its path's end and its key: `droplets`, `account/keys` with key `ssh_keys`
    */
   async list(what: string, query: Record<string, string> = {}, key: string = what): Promise<Entry[]> {
@@ -63,14 +90,16 @@ export class Account {
   }
 
   private async call(method: string, path: string, body?: object): Promise<Entry | undefined> {
+    // An invalid header is refused with an error that quotes it.
+    if (!/^[\x21-\x7e]+$/.test(this.options.token))
+      throw new TokenError("was not asked: the token holds characters that no token has");
     const first = await this.once(method, path, body);
     if (first.status !== 429 && first.status < 500) return this.read(first, method, path);
     await new Promise((resolve) => setTimeout(resolve, this.options.pauseMs ?? 1000));
     return this.read(await this.once(method, path, body), method, path);
   }
 
-  /** A status of 599 stands for no answer at all. */
-  private async once(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  private async once(method: string, path: string, body?: object): Promise<Reply> {
     const { token, timeoutMs = 15_000 } = this.options;
     const url = `${(this.options.apiUrl ?? DEFAULT_API_URL).replace(/\/$/, "")}${path}`;
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
@@ -83,19 +112,35 @@ export class Account {
         redirect: "error",
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: reply.status, text: await reply.text() };
+      return { status: reply.status, text: await reply.text(), headers: reply.headers };
     } catch (error) {
-      return { status: 599, text: signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(error) };
+      return {
+        status: NO_ANSWER,
+        text: signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(error),
+        headers: new Headers(),
+      };
     }
   }
 
-  private read(reply: { status: number; text: string }, method: string, path: string): Entry | undefined {
+  private read(reply: Reply, method: string, path: string): Entry | undefined {
     if (reply.status === 404) return undefined;
     const asked = `${method} ${path.split("?")[0]}`;
-    if (reply.status === 599) throw new AccountError(`gave no answer to ${asked}: ${reply.text}`);
-    if (reply.status >= 400) throw new AccountError(`answered ${asked} with ${reply.status}${said(reply.text)}`);
+    if (reply.status === NO_ANSWER) throw new AccountError(`gave no answer to ${asked}: ${reply.text}`);
+    if (reply.status === 429)
+      throw new AccountError(`takes no more requests for now (429); again ${retryTime(reply.headers)}`, 429);
+    if (reply.status >= 400)
+      throw new AccountError(`answered ${asked} with ${reply.status}${said(reply.text)}`, reply.status);
     return reply.text === "" ? {} : parsed(reply.text, asked);
   }
+}
+
+/** `retry-after` is seconds; `ratelimit-reset` is Unix time, when the oldest request of the hour expires. */
+function retryTime(headers: Headers): string {
+  const after = headers.get("retry-after") ?? "";
+  if (/^\d+$/.test(after)) return `in ${after} s`;
+  const reset = headers.get("ratelimit-reset") ?? "";
+  if (/^\d{1,12}$/.test(reset)) return `at ${new Date(Number(reset) * 1000).toISOString()}`;
+  return "in some minutes";
 }
 
 /** fetch says "fetch failed" and keeps the reason in its cause. It may quote a header that it refuses, so only its code is told. */
