@@ -8,6 +8,9 @@ export interface LabCredentials {
   digitaloceanToken: string;
   openrouterKey: string;
   telegramToken: string;
+  /** Opens the lab's buckets. */
+  s3KeyId: string;
+  s3Secret: string;
   /** Encrypts the stack's secrets. */
   passphrase: string;
 }
@@ -29,6 +32,8 @@ function newCredentials(): LabCredentials {
     digitaloceanToken: `dop_v1_${hex(32)}`,
     openrouterKey: `sk-or-v1-${hex(32)}`,
     telegramToken: `8${randomBytes(4).readUInt32BE().toString().padStart(10, "0").slice(0, 9)}:AA${hex(16)}x`,
+    s3KeyId: `DO00${hex(8).toUpperCase()}`,
+    s3Secret: hex(20),
     passphrase: hex(16),
   };
 }

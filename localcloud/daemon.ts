@@ -28,6 +28,7 @@ async function start(lab: Lab): Promise<Parts> {
   const services = await startServices(lab, {
     openrouterKey: credentials.openrouterKey,
     telegramToken: credentials.telegramToken,
+    objectStore: { keyId: credentials.s3KeyId, secret: credentials.s3Secret },
   });
   const tailnet = await startTailnet(lab);
   const substrate = await ContainerSubstrate.open(lab, {

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { hindrance } from "../localcloud/embedded-cloud";
 import { ensureEngine, ensurePrograms } from "../localcloud/engine";
+import { ensureBuilt, RECIPES } from "../localcloud/engine/build";
 import { ensureImage, IMAGES } from "../localcloud/image";
 import { labOf } from "../localcloud/lab";
 import { ensurePackages } from "../localcloud/packages";
@@ -13,7 +14,10 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function prepare(kind: string | undefined): Promise<void> {
   const { cache } = labOf(join(__dirname, ".."));
-  if (kind === "engine") await ensureEngine(cache, say);
+  if (kind === "engine") {
+    await ensureEngine(cache, say);
+    await ensureBuilt(cache, RECIPES.objectStore, say);
+  }
   if (kind !== "droplet") return;
   const problem = hindrance();
   if (problem !== undefined) throw new Error(problem);

@@ -25,6 +25,8 @@ export interface Recipe {
   folder: string;
   package: string;
   flags: string[];
+  /** Go files of our own beside go.mod. @default none */
+  sources?: string[];
   /** Other names under which the same binary works. */
   aliases?: string[];
   /** What its build needs in the environment. @default no cgo */
@@ -62,6 +64,14 @@ export const RECIPES = {
     package: "github.com/juanfont/headscale/cmd/headscale",
     flags: STRIPPED,
   },
+  // Only for tests of what goes to a bucket.
+  objectStore: {
+    binary: "object-store",
+    folder: "object-store",
+    package: ".",
+    flags: STRIPPED,
+    sources: ["main.go"],
+  },
   // Only for npm run test:ollama and for a lab with the real Ollama: seven minutes of C++.
   ollama: {
     binary: "ollama",
@@ -72,10 +82,11 @@ export const RECIPES = {
   },
 } satisfies Record<string, Recipe>;
 
-/** Where the program of this recipe is kept: another go.mod, go.sum or set of flags is another folder. */
+/** Where the program of this recipe is kept: another go.mod, go.sum, source or set of flags is another folder. */
 export function builtPath(cache: string, recipe: Recipe): string {
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(__dirname, recipe.folder, file)));
+  for (const file of ["go.mod", "go.sum", ...(recipe.sources ?? [])])
+    hash.update(readFileSync(join(__dirname, recipe.folder, file)));
   hash.update(JSON.stringify([recipe.package, recipe.flags]));
   return join(cache, "bin", hash.digest("hex").slice(0, 16), recipe.binary);
 }

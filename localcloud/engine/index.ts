@@ -25,6 +25,8 @@ export interface Programs {
   headscale: string;
   tailscaled: string;
   tailscale: string;
+  /** An S3 server. */
+  objectStore: string;
 }
 
 export const STAND_INS = join(__dirname, "..", "providers", "bin");
@@ -37,8 +39,10 @@ export async function ensurePrograms(cache: string, onProgress: (line: string) =
   const engine = await ensureEngine(cache, onProgress);
   const tailscaled = await ensureBuilt(cache, RECIPES.tailscaled, onProgress);
   const headscale = await ensureBuilt(cache, RECIPES.headscale, onProgress);
+  const objectStore = await ensureBuilt(cache, RECIPES.objectStore, onProgress);
   const bin = join(cache, "bin");
-  return { engine, bin, plugins: pluginFolder(cache), headscale, tailscaled, tailscale: join(bin, "tailscale") };
+  const tailscale = join(bin, "tailscale");
+  return { engine, bin, plugins: pluginFolder(cache), headscale, tailscaled, tailscale, objectStore };
 }
 
 /**

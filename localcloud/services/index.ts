@@ -1,12 +1,14 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
+import { RECIPES } from "../engine/build";
 import type { Lab } from "../lab";
 import { openAuthority, type Authority } from "./authority";
 import { startDns, type Answer } from "./dns";
 import { Mirror } from "./mirror";
 import { nodeDistHost } from "./node-dist";
 import { ollamaHosts, openRegistry, type OllamaRegistry } from "./ollama";
+import { objectStoreHost, startObjectStore, type ObjectStore } from "./object-store";
 import { OpenRouter } from "./openrouter";
 import { tailscaleAptHost } from "./tailscale-apt";
 import { Telegram } from "./telegram";
@@ -30,7 +32,13 @@ export interface ServicesOptions {
   openrouterKey?: string;
   /** Token that the Telegram stand-in accepts. @default any that looks like one */
   telegramToken?: string;
+  /** What opens the bucket {@link BUCKET}. @default there is no object store */
+  objectStore?: { keyId: string; secret: string };
 }
+
+/** Where buckets are in the lab's internet, and the one that is there. */
+export const OBJECT_STORE = "s3.hermes.test";
+export const BUCKET = "hermes-backups";
 
 /** The services of the lab's internet, as one. */
 export interface Services {
@@ -74,6 +82,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     ...(options.telegramToken === undefined ? {} : { token: options.telegramToken }),
   });
   const ollama = openRegistry(lab);
+  const objectStore = options.objectStore && (await openObjectStore(lab, options.objectStore));
   const hosts = new Map<string, Handler>([
     ...mirror.hosts(),
     ["nodejs.org", nodeDistHost(lab, log)],
@@ -81,10 +90,11 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     ["openrouter.ai", openrouter.handler],
     ["api.telegram.org", telegram.handler],
     ...ollamaHosts(lab, ollama, log),
+    ...(objectStore === undefined ? [] : [[OBJECT_STORE, objectStoreHost(objectStore)] as const]),
   ]);
   const dns = await startDns({ addresses: listen.addresses, port: listen.dnsPort, resolve: resolveName });
   const web = await startWeb({ ...listen, authority, hosts, log }).catch(async (error: unknown) => {
-    await dns.stop();
+    await Promise.all([dns.stop(), objectStore?.stop()]);
     throw error;
   });
   const faults: ServiceFaults = {
@@ -113,10 +123,18 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     },
     stop: async () => {
       telegram.stop();
-      await Promise.all([dns.stop(), web.stop()]);
+      await Promise.all([dns.stop(), web.stop(), objectStore?.stop()]);
     },
   };
 }
+
+const openObjectStore = (lab: Lab, credentials: { keyId: string; secret: string }): Promise<ObjectStore> =>
+  startObjectStore({
+    program: join(lab.cache, "bin", RECIPES.objectStore.binary),
+    dir: join(lab.dir, "object-store"),
+    buckets: [BUCKET],
+    ...credentials,
+  });
 
 /** Every name is the lab's internet, but the control server's. */
 export function resolveName(name: string): Answer {
