@@ -86,6 +86,8 @@ export interface BenchOptions {
   stack?: string;
   config?: Record<string, unknown>;
   timings?: { activeMs?: number; actionMs?: number };
+  /** Environment of every run, such as another backend. */
+  env?: Record<string, string>;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<EngineBench> {
@@ -125,7 +127,7 @@ async function assemble(parts: Parts): Promise<EngineBench> {
   const stack = options.stack ?? "test";
   const program = options.program ?? PROJECT;
   const configFile = join(dir, `Pulumi.${stack}.yaml`);
-  const environment = await environmentOf(dir, digitalocean, tailscale);
+  const environment = { ...(await environmentOf(dir, digitalocean, tailscale)), ...options.env };
 
   const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 120_000 } = {}) =>
     runGroup(running, "pulumi", [...args, "--cwd", program, "--non-interactive"], {
