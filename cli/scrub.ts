@@ -1,10 +1,4 @@
-/** What keys look like, also those that the stack does not know. The same as in gateway/apply/scrub.ts, which travels to the droplet alone. */
-const SHAPES = [
-  /\bsk-[A-Za-z0-9_-]{12,}/g,
-  /\b\d{6,}:[A-Za-z0-9_-]{30,}/g,
-  /\b(?:ts|hs)key-[A-Za-z0-9_-]{8,}/g,
-  /\bdop_v1_[0-9a-f]{16,}/g,
-];
+import { SECRET_SHAPES } from "../gateway/apply/secret-shapes";
 
 /** Shorter than that, a text is in too many words. */
 const SHORTEST = 6;
@@ -18,7 +12,7 @@ export function secretScrubber(secrets: Record<string, string>): (text: string) 
   const longestFirst = [...forms].sort(([a], [b]) => b.length - a.length);
   return (text) => {
     const known = longestFirst.reduce((rest, [form, name]) => rest.replaceAll(form, `[secret ${name}]`), text);
-    return SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
+    return SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
   };
 }
 

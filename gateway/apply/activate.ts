@@ -391,6 +391,9 @@ async function undoAll(host: Host, journal: Journal): Promise<string | undefined
   const nftables = effects.nftables && !added.includes("hermes-nftables.service");
   await around(host, { ...effects, agent, nftables, enable: [] }).catch((error: Error) => host.say(error.message));
   if (!wasRunning) return undefined;
+  // One that took nothing of it goes on: on a disk that takes no more it would not come up again.
+  const untouched = journal.state === undefined && effects.gateway === "none" && !effects.secretsReload;
+  if (untouched && (await isReady(host))) return undefined;
   await start(host, "restart");
   return waitReady(host, (await unitState(host)).restarts, START_MS);
 }

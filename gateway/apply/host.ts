@@ -1,7 +1,8 @@
 // Everything that hermes-apply touches of the machine, so that tests can give it another one.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { request } from "node:http";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -27,6 +28,13 @@ export interface Answer {
   body: string;
 }
 
+export interface Disk {
+  device: number;
+  /** Bytes that anybody may still take. */
+  free: number;
+  writable: boolean;
+}
+
 export interface Host {
   /** Absolute path on the droplet → path to open. */
   path(absolute: string): string;
@@ -39,6 +47,8 @@ export interface Host {
   now(): number;
   sleep(ms: number): Promise<void>;
   ids(owner: string): { uid: number; gid: number };
+  /** The file system that a path is on, or would be. */
+  disk(path: string): Disk;
   /** For people. */
   say(line: string): void;
 }
@@ -54,6 +64,7 @@ export function realHost(root = ""): Host {
     now: () => performance.now(),
     sleep: async (ms) => void (await delay(ms)),
     ids: (owner) => ids(owner, (name) => readFileSync(path(`/etc/${name}`), "utf8")),
+    disk: (absolute) => disk(path(absolute)),
     say: (line) => void process.stderr.write(`${line}\n`),
   };
 }
@@ -74,6 +85,22 @@ function run(command: string, args: string[], options: RunOptions = {}): Promise
     child.on("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
     child.on("close", (code, signal) => resolve({ code: code ?? (signal === "SIGKILL" ? 124 : 128), ...out }));
   });
+}
+
+function disk(path: string): Disk {
+  if (!existsSync(path) && path !== "/") return disk(dirname(path));
+  const { bavail, bsize } = statfsSync(path);
+  return { device: statSync(path).dev, free: bavail * bsize, writable: isWritable(path) };
+}
+
+/** To root everything is, but for what is mounted read-only. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function get(url: string, timeoutMs: number): Promise<string | undefined> {

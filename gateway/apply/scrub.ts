@@ -1,8 +1,7 @@
 // Secrets taken out of what people get to read.
 import type { SecretsBundle } from "./bundle.ts";
 import { contentOf } from "./bundle.ts";
-
-const SHAPES = [/\bsk-[A-Za-z0-9_-]{12,}/g, /\b\d{6,}:[A-Za-z0-9_-]{30,}/g, /\btskey-[A-Za-z0-9-]{8,}/g];
+import { SECRET_SHAPES } from "./secret-shapes.ts";
 
 /** Replaces the values of the bundles' secrets, as they are and as they look in JSON and URLs, and what looks like a key. */
 export function scrubber(...bundles: (SecretsBundle | undefined)[]): (text: string) => string {
@@ -23,6 +22,6 @@ export function scrubber(...bundles: (SecretsBundle | undefined)[]): (text: stri
   const longestFirst = [...values].sort(([a], [b]) => b.length - a.length);
   return (text) => {
     const known = longestFirst.reduce((rest, [value, name]) => rest.replaceAll(value, `[secret ${name}]`), text);
-    return SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
+    return SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
   };
 }

@@ -3,13 +3,13 @@ import { describe, isReady, lastLines, openclaw, unitState } from "./gateway.ts"
 import type { Host } from "./host.ts";
 import { isProven } from "./local-model.ts";
 import { listModels, loadedModels } from "./ollama.ts";
-import { OLLAMA, OPENCLAW_CURRENT } from "./places.ts";
+import { OLLAMA, OPENCLAW_CURRENT, STATE } from "./places.ts";
 import { drift } from "./plan.ts";
 import { scrubber } from "./scrub.ts";
 import type { Applied } from "./store.ts";
 import { readApplied } from "./store.ts";
 import { readJournal } from "./transaction.ts";
-import { readEntry } from "./tree.ts";
+import { diskFault, readEntry } from "./tree.ts";
 
 export interface AgentTurn {
   ok: boolean;
@@ -95,6 +95,8 @@ export async function localModel(host: Host, applied: Applied): Promise<LocalMod
 }
 
 function whyNot(host: Host, applied: Applied, unit: string): string {
+  const disk = diskFault(host, STATE);
+  if (disk !== undefined) return `${disk}; ${unit}`;
   if (readJournal(host) !== undefined) return `an activation is under way, or was cut off: ${unit}`;
   return applied.config === undefined ? "no configuration was activated yet" : unit;
 }

@@ -4,13 +4,14 @@
 // is replaced. Its phase says what a later run has to do: "applying" - put everything back; "committing" - the gateway
 // was ready, only the books are to be closed. A transaction folder without a journal changed nothing.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { Refused } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { APPLIED, STATE, TRANSACTION } from "./places.ts";
 import type { Change } from "./plan.ts";
 import type { Effects } from "./effects.ts";
 import { readText, writePrivate } from "./store.ts";
 import type { Entry, Wanted } from "./tree.ts";
-import { put, readEntry } from "./tree.ts";
+import { diskFault, isAs, put, readEntry } from "./tree.ts";
 
 export interface Journal {
   phase: "applying" | "committing";
@@ -47,18 +48,41 @@ export function begin(
   journal: Pick<Journal, "effects" | "wasRunning">,
 ): Journal {
   discard(host);
+  const old = changes.map(({ path }) => ({ path, entry: readEntry(host, path) }));
+  demandRoom(host, changes, [...Object.values(outcome), ...old.flatMap(({ entry }) => contentIn(entry))]);
   mkdirSync(host.path(TRANSACTION), { recursive: true, mode: 0o700 });
   for (const name of ["config", "secrets", "manifest"] as const) {
     writePrivate(host, `${TRANSACTION}/new/${name}.json`, outcome[name]);
   }
-  const old = changes.map(({ path }, i) => ({
-    path,
-    ...keep(host, readEntry(host, path), `${TRANSACTION}/files/${i}`, path),
-  }));
-  const written: Journal = { phase: "applying", old, ...journal };
+  const kept = old.map(({ path, entry }, i) => ({ path, ...keep(host, entry, `${TRANSACTION}/files/${i}`, path) }));
+  const written: Journal = { phase: "applying", old: kept, ...journal };
   write(host, written);
   return written;
 }
+
+const contentIn = (entry: Entry | Wanted): Buffer[] => (entry.kind === "file" ? [entry.content] : []);
+
+/**
+ * What would stop in the middle is not begun: a gateway that is restarted to undo it does not come up on a disk that
+ * takes nothing.
+ *
+ * @param books - what is kept aside
+ * @throws Refused that names the disk
+ */
+function demandRoom(host: Host, changes: Change[], books: (string | Buffer)[]): void {
+  const writes = changes.map(({ path, wanted }) => ({ path, bytes: lengthOf(contentIn(wanted)) }));
+  const needed = new Map<number, number>();
+  for (const { path, bytes } of [{ path: TRANSACTION, bytes: 2 * lengthOf(books) }, ...writes]) {
+    const { device } = host.disk(path);
+    needed.set(device, (needed.get(device) ?? 0) + bytes + BLOCK_BYTES);
+    const fault = diskFault(host, path, needed.get(device));
+    if (fault !== undefined) throw new Refused(fault);
+  }
+}
+
+/** What a file takes at least. */
+const BLOCK_BYTES = 4096;
+const lengthOf = (texts: (string | Buffer)[]): number => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 
 function keep(host: Host, entry: Entry, copy: string, path: string): OldMeta {
   if (entry.kind === "other") throw new Error(`${path} is there, and is no file`);
@@ -74,7 +98,11 @@ export function swap(host: Host, changes: Change[]): void {
 
 /** Old files and the old state, back in their places. Safe to repeat. */
 export async function undo(host: Host, journal: Journal): Promise<void> {
-  for (const each of [...journal.old].reverse()) put(host, each.path, restored(host, each));
+  for (const each of [...journal.old].reverse()) {
+    const wanted = restored(host, each);
+    // What was never replaced needs no room to be put back.
+    if (!isAs(readEntry(host, each.path), wanted)) put(host, each.path, wanted);
+  }
   if (journal.state !== undefined) await restoreState(host, journal.state);
 }
 

@@ -14,7 +14,6 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  unlinkSync,
   writeSync,
 } from "node:fs";
 import type { FileSpec } from "./bundle.ts";
@@ -51,8 +50,42 @@ export function isAs(entry: Entry, wanted: Wanted): boolean {
   return sameMeta && entry.content.equals(wanted.content);
 }
 
-/** Replaces what is there in one step: whoever looks sees the old or the new, whole, with its owner and mode. */
+/**
+ * Replaces what is there in one step: whoever looks sees the old or the new, whole, with its owner and mode.
+ *
+ * @throws Error that names the path, and in plain words a disk that is full or read-only
+ */
 export function put(host: Host, path: string, wanted: Wanted): void {
+  try {
+    putEntry(host, path, wanted);
+  } catch (error) {
+    throw diskError(path, error as NodeJS.ErrnoException);
+  }
+}
+
+const DISK_FAULTS: Record<string, string> = {
+  ENOSPC: "the disk is full. Make room (hermes doctor says where), then pulumi up",
+  EDQUOT: "the disk is full. Make room (hermes doctor says where), then pulumi up",
+  EROFS: "the disk is read-only, as after an error of it. hermes doctor says what mends that; then pulumi up",
+};
+
+/** Node says which call failed, and not on what. */
+function diskError(path: string, error: NodeJS.ErrnoException): Error {
+  const fault = DISK_FAULTS[error.code ?? ""];
+  return fault === undefined ? error : new Error(`${path} cannot be written: ${fault}`, { cause: error });
+}
+
+/** Left over for everything else that writes. */
+export const SPARE_BYTES = 2 ** 20;
+
+/** Why nothing can be written at a path, undefined when it can. */
+export function diskFault(host: Host, path: string, bytes = 0): string | undefined {
+  const { free, writable } = host.disk(path);
+  if (writable && free >= bytes + SPARE_BYTES) return undefined;
+  return `${path} cannot be written: ${DISK_FAULTS[writable ? "ENOSPC" : "EROFS"]}`;
+}
+
+function putEntry(host: Host, path: string, wanted: Wanted): void {
   const owner = wanted.kind === "file" ? wanted : { uid: 0, gid: 0 };
   const done = inFolder(host, path, wanted.kind === "absent" ? undefined : owner, (at) => {
     if (readAt(at).kind === "other") throw new Error(`${path} is there, and is no file`);
@@ -80,12 +113,12 @@ function readAt(at: string): Entry {
 function replace(at: string, wanted: Exclude<Wanted, { kind: "absent" }>): void {
   const partial = `${at}.hermes-partial`;
   rmSync(partial, { force: true });
-  if (wanted.kind === "link") symlinkSync(wanted.target, partial);
-  else writeWhole(partial, wanted);
   try {
+    if (wanted.kind === "link") symlinkSync(wanted.target, partial);
+    else writeWhole(partial, wanted);
     renameSync(partial, at);
   } catch (error) {
-    unlinkSync(partial);
+    rmSync(partial, { force: true });
     throw error;
   }
 }

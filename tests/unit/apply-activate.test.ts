@@ -207,6 +207,26 @@ describe("hermes-apply activate refuses, and changes nothing", () => {
     expect(other).toContain("the staged config bundle is another one");
   });
 
+  it.each<[string, { free: number; writable: boolean }, string]>([
+    ["/var/lib/openclaw", { free: 4096, writable: true }, "the disk is full. Make room (hermes doctor says where)"],
+    ["/var/lib/hermes", { free: 4096, writable: true }, "the disk is full. Make room (hermes doctor says where)"],
+    ["/var/lib/openclaw", { free: 2 ** 30, writable: false }, "the disk is read-only"],
+  ])("what has no room on the disk of %s, and leaves the gateway alone", async (place, disk, why) => {
+    await apply();
+    machine.lackingRoom[place] = disk;
+    const { starts } = machine.gateway;
+    expect(await refusal({ workspace: { "SOUL.md": "two" } })).toContain(why);
+    expect(machine.gateway.starts).toBe(starts);
+  });
+
+  it("and the status names a full disk where the gateway is not ready", async () => {
+    await apply();
+    machine.lackingRoom["/var/lib/openclaw"] = { free: 0, writable: true };
+    machine.stop();
+    const { error } = await status(machine.host(), { agentTurn: false });
+    expect(error).toMatch(/^\/var\/lib\/openclaw cannot be written: the disk is full\. Make room .*; openclaw-gateway/);
+  });
+
   it("a bundle that writes elsewhere, without quoting it", () => {
     const { config } = bundles({ files: { "/etc/../root/x": "" } });
     expect(() => stage(machine.host(), "config", config)).toThrow('the bundle has a file at "/etc/../root/x"');
@@ -229,6 +249,16 @@ describe("hermes-apply activate rolls back", () => {
     expect(reply).toMatchObject({ ok: false, rolledBack: true, ready: true, version: "1.0.0" });
     expect(code).toBe(2);
     expect(picture()).toEqual(before);
+  });
+
+  it("and leaves a gateway alone that took nothing of it", async () => {
+    await apply();
+    const before = picture();
+    const { starts } = machine.gateway;
+    const { code } = await apply({ files: { "/etc/ssh/refused": "" } });
+    expect(code).toBe(2);
+    expect(picture()).toEqual(before);
+    expect(machine.gateway.starts).toBe(starts);
   });
 
   it("and says that nothing is ready when nothing was before", async () => {
