@@ -5,12 +5,12 @@ import type { Check } from "./doctor-findings.ts";
 import { APPLY_AGAIN, fail, ok, output, properties, warn } from "./doctor-findings.ts";
 import { describe, isReady, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { GATEWAY, NODE, OPENCLAW_CONFIG, OPENCLAW_CURRENT, WORKSPACES, openclawProgram } from "./places.ts";
+import { GATEWAY, NODE, OPENCLAW_CONFIG, OPENCLAW_CURRENT, STATE, WORKSPACES, openclawProgram } from "./places.ts";
 import { drift } from "./plan.ts";
 import { localModel } from "./status.ts";
 import { readText, stagedText } from "./store.ts";
 import { readJournal } from "./transaction.ts";
-import { readEntry } from "./tree.ts";
+import { diskFault, readEntry } from "./tree.ts";
 
 const LOCK = "/run/hermes-apply.lock";
 const LOCK_BUSY = 75;
@@ -123,7 +123,12 @@ const node: Check = async ({ host, applied: { config } }) => {
 const gateway: Check = async ({ host, applied }) => {
   if (applied.config === undefined) return undefined;
   const unit = await unitState(host);
-  if (unit.active !== "active") return fail(describe(unit), gatewayFix(unit));
+  if (unit.active !== "active") {
+    const disk = diskFault(host, STATE);
+    if (disk !== undefined)
+      return fail(`${disk}; ${describe(unit)}`, "mend the disk: the gateway starts by itself then");
+    return fail(describe(unit), gatewayFix(unit));
+  }
   if (!(await isReady(host)))
     return fail("its unit is active, and /readyz does not say ready", "hermes logs --unit gateway");
   const { UnitFileState = "" } = properties(

@@ -75,8 +75,8 @@ function diskError(path: string, error: NodeJS.ErrnoException): Error {
   return fault === undefined ? error : new Error(`${path} cannot be written: ${fault}`, { cause: error });
 }
 
-/** Left over for everything else that writes. */
-export const SPARE_BYTES = 2 ** 20;
+/** Below this the gateway does not come up again (gateway-start.sh waits for as much). */
+export const SPARE_BYTES = 2 ** 24;
 
 /** Why nothing can be written at a path, undefined when it can. */
 export function diskFault(host: Host, path: string, bytes = 0): string | undefined {

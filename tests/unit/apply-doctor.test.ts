@@ -156,6 +156,13 @@ const BOOKS: Fault[] = [
 const GATEWAY: Fault[] = [
   ["gateway stopped by hand", () => patient.stop(), "gateway", "fail", /systemctl start/],
   ["gateway that failed", () => gateway({ active: "failed", pid: 0 }), "gateway", "fail", /logs --unit gateway/],
+  [
+    "gateway that waits for room",
+    () => (gateway({ active: "activating" }), (patient.lackingRoom["/var/lib/openclaw"] = { free: 0, writable: true })),
+    "gateway",
+    "fail",
+    /mend the disk/,
+  ],
   ["gateway that starts", () => gateway({ active: "activating" }), "gateway", "fail", /again in a minute/],
   ["gateway that is not ready", () => gateway({ loaded: "never-ready" }), "gateway", "fail", /logs --unit gateway/],
   [
