@@ -30,9 +30,10 @@ main() {
   mv "$partial" "$ROOT/$version"
 }
 
-# Asked before the long work, so that a registry that is down is told within three minutes and by its name.
+# Asked before the long work, so that a registry that is down is told within three minutes and by its name; sooner where
+# a version runs already and nothing is lost by asking again later (HERMES_REGISTRY_SECONDS).
 wait_for_registry() {
-  local end=$((SECONDS + 150)) answer
+  local end=$((SECONDS + ${HERMES_REGISTRY_SECONDS:-150})) answer
   until answer="$(timeout 30 npm view "openclaw@$1" version 2>&1)" && [ -n "$answer" ]; do
     case $answer in
       *E404* | *ETARGET* | "")

@@ -200,6 +200,7 @@ async function install(host: Host, config: ConfigBundle): Promise<void> {
   }
   const { code, stdout, stderr } = await host.run("bash", [host.path(script), version, before], {
     timeoutMs: 1_800_000,
+    ...(existsSync(host.path(OPENCLAW_CURRENT)) ? { env: { HERMES_REGISTRY_SECONDS: "15" } } : {}),
   });
   if (code !== 0) {
     const why = `${stdout}\n${stderr}`.trim().split("\n").slice(-8).join("\n  ");

@@ -75,6 +75,10 @@ export class HeadscaleApi {
     await this.#call("POST", `node/${id}/rename/${encodeURIComponent(name)}`);
   }
 
+  async expireNode(id: string): Promise<void> {
+    await this.#call("POST", `node/${id}/expire`);
+  }
+
   async setTags(id: string, tags: string[]): Promise<void> {
     await this.#call("POST", `node/${id}/tags`, { tags });
   }

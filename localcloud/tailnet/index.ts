@@ -33,14 +33,15 @@ export interface LabTailnet {
   apiUrl: string;
   credentials: ApiCredentials;
   api: TailscaleApi;
-  /** Control API: `calls`, `faults` {faults} (replaces them). */
+  /** Control API: `calls`, `faults` {faults} (replaces them), `server` {running}, `expire` {hostname} (the node's key). */
   handleControl(path: string, body: Record<string, unknown>): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 /** Starts Headscale and the adapter. Runs in the lab's network namespace. */
 export async function startTailnet(lab: Lab, options: TailnetOptions = {}): Promise<LabTailnet> {
-  await startHeadscale(lab, options.tags ?? DEFAULT_TAGS);
+  const tags = options.tags ?? DEFAULT_TAGS;
+  await startHeadscale(lab, tags);
   const authority = await openAuthority(lab);
   const control = new HeadscaleApi(await createApiKey(lab), await readFile(authority.certificatePath, "utf8"));
   const credentials = await tailnetCredentials(lab);
@@ -53,11 +54,19 @@ export async function startTailnet(lab: Lab, options: TailnetOptions = {}): Prom
     credentials,
     api,
     handleControl: async (path, body) => {
-      const action = path.replace(/^\//, "");
-      if (action === "calls") return api.calls;
-      if (action !== "faults") throw new Error(`tailnet: unknown path ${path}; there are calls, faults`);
-      if (Array.isArray(body["faults"])) api.faults = body["faults"] as ApiFault[];
-      return api.faults;
+      switch (path.replace(/^\//, "")) {
+        case "calls":
+          return api.calls;
+        case "faults":
+          if (Array.isArray(body["faults"])) api.faults = body["faults"] as ApiFault[];
+          return api.faults;
+        case "server":
+          return body["running"] === true ? startHeadscale(lab, tags) : stopHeadscale(lab);
+        case "expire":
+          return expireKeys(control, String(body["hostname"]));
+        default:
+          throw new Error(`tailnet: unknown path ${path}; there are calls, faults, server, expire`);
+      }
     },
     stop: async () => {
       await api.stop();
@@ -65,6 +74,11 @@ export async function startTailnet(lab: Lab, options: TailnetOptions = {}): Prom
       await stopHeadscale(lab);
     },
   };
+}
+
+/** As when the time of their keys is up. */
+async function expireKeys(control: HeadscaleApi, hostname: string): Promise<void> {
+  for (const node of await control.nodes()) if (node.name === hostname) await control.expireNode(node.id);
 }
 
 /** The lab's API key and OAuth client, made once per lab and kept (0600). Fine in every network namespace. */
