@@ -6,6 +6,7 @@ import { load } from "js-yaml";
 import { utils } from "ssh2";
 import { CommandError, EXIT } from "./output";
 import { pulumiOutput, runPulumi } from "./pulumi";
+import { stackOutputs } from "./stack";
 
 export interface InitOptions {
   stack: string;
@@ -45,7 +46,7 @@ export function newKey(comment: string): string {
 }
 
 /** Secrets that hermes makes itself, by name. */
-const MADE: Record<string, () => string> = {
+export const MADE: Record<string, () => string> = {
   gatewayToken: newToken,
   deployKey: () => newKey("hermes-deploy"),
   hostKey: () => newKey("hermes-host"),
@@ -54,13 +55,15 @@ const MADE: Record<string, () => string> = {
 /** Makes the stack if it is not there, its keys, and asks for what only the user knows. Existing secrets stay. */
 export async function init(options: InitOptions): Promise<{ stack: string; set: string[]; kept: string[] }> {
   const stack = options.stack;
+  const onStack = ["--stack", stack];
+  await refuseLockout(options);
   await selectStack(stack);
-  if (options.access !== undefined) await setConfig(stack, "hermes:access", options.access);
+  if (options.access !== undefined) await setConfig(onStack, "hermes:access", options.access);
   for (const [index, cidr] of (options.adminCidr ?? []).entries()) {
-    await setConfig(stack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
+    await setConfig(onStack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
   }
   if (options.telegramOwner !== undefined) {
-    await setConfig(stack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
+    await setConfig(onStack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
   }
   const present = new Set(secretNames(stack));
   const rotate = new Set(options.rotate ?? []);
@@ -68,10 +71,26 @@ export async function init(options: InitOptions): Promise<{ stack: string; set: 
   const set: string[] = [];
   for (const name of wanted) {
     if (present.has(name) && !rotate.has(name)) continue;
-    await setConfig(stack, `hermes:secrets.${name}`, await valueOf(name), ["--path", "--secret"]);
+    await setConfig(onStack, `hermes:secrets.${name}`, await valueOf(name), ["--path", "--secret"]);
     set.push(name);
   }
   return { stack, set, kept: wanted.filter((name) => !set.includes(name)) };
+}
+
+/**
+ * A key of SSH that is set anew is one that the running droplet does not know.
+ *
+ * @throws CommandError for the keys that are rotated in two steps, once there is a droplet
+ */
+async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void> {
+  const name = rotate.find((each) => each === "deployKey" || each === "hostKey");
+  if (name === undefined || (await stackOutputs({ stack }).catch(() => undefined)) === undefined) return;
+  throw new CommandError(
+    `the droplet would not let this machine in with a new ${name}.\n` +
+      `  In two steps, without an interruption: hermes rotate ${name}\n` +
+      `  If the old one is lost: hermes rotate ${name} --lost; pulumi up (a new droplet, the state stays)`,
+    EXIT.refused,
+  );
 }
 
 function wantedSecrets(options: InitOptions): string[] {
@@ -84,7 +103,8 @@ function wantedSecrets(options: InitOptions): string[] {
   ];
 }
 
-async function valueOf(name: string): Promise<string> {
+/** Makes a secret anew, or asks for it. */
+export async function valueOf(name: string): Promise<string> {
   const make = MADE[name];
   if (make !== undefined) return make();
   return await ask(name === TELEGRAM.name ? TELEGRAM : OPENROUTER);
@@ -96,8 +116,8 @@ async function selectStack(stack: string): Promise<void> {
 }
 
 /** Values travel on stdin, never as an argument. */
-async function setConfig(stack: string, key: string, value: string, flags: string[] = []): Promise<void> {
-  await pulumiOutput(["config", "set", key, "--stack", stack, ...flags], { stdin: value });
+export async function setConfig(stack: string[], key: string, value: string, flags: string[] = []): Promise<void> {
+  await pulumiOutput(["config", "set", key, ...stack, ...flags], { stdin: value });
 }
 
 /** Names of the secrets that the stack's file holds already, encrypted. */

@@ -8,6 +8,7 @@ import { addLogsCommand } from "./logs";
 import { CommandError, EXIT, table } from "./output";
 import { addPairCommands } from "./pair";
 import { addPlanCommand } from "./plan";
+import { addRotateCommand } from "./rotate";
 import { addSshCommand } from "./ssh";
 import { sshTarget, type StackOptions } from "./stack";
 import { addUpgradeCommand } from "./upgrade";
@@ -51,6 +52,7 @@ function program(): Command {
   addSshCommand(hermes);
   addPairCommands(hermes);
   addUpgradeCommand(hermes);
+  addRotateCommand(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);
   addLocalCommands(hermes);

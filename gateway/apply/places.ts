@@ -21,6 +21,11 @@ export const OLLAMA_STATE = "/var/lib/ollama";
 export const OLLAMA_URL = "http://127.0.0.1:11434";
 /** Which local model was proven to answer. */
 export const LOCAL_MODEL = "/var/lib/hermes/local-model.json";
+/** Who may log in as root. */
+export const AUTHORIZED_KEYS = "/root/.ssh/authorized_keys";
+/** What the droplet proves itself by, and where the volume keeps it for the next droplet. */
+export const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
+export const HOST_KEY_KEPT = "/srv/hermes/ssh/ssh_host_ed25519_key";
 export const UNITS = "/etc/systemd/system";
 export const GATEWAY = "openclaw-gateway.service";
 export const AGENT = "hermes-agent.service";

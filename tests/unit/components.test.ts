@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { newKey } from "../../cli/init";
 import { Hermes } from "../../components";
 import { planInput } from "../../config";
+import { fingerprintOf, publicKeyOf } from "../../config/public-key";
 import type { HermesConfig } from "../../config/types";
 import { plan, shippedCatalogue } from "../../planner";
 import { hermesConfig } from "../fixtures/gateway-config";
@@ -69,6 +70,28 @@ describe("a hermes", () => {
     expect(droplet.ignoreChanges).toEqual(["userData", "sshKeys"]);
     expect(droplet.deleteBeforeReplace).toBe(true);
     expect(droplet.inputs).toMatchObject({ gracefulShutdown: true, dropletAgent: false, resizeDisk: false });
+  });
+
+  it("does not hang the droplet on its SSH key: a replaced key would take the droplet with it", async () => {
+    const droplet = only(await register(), DROPLET);
+    expect(droplet.inputs["sshKeys"]).toEqual([fingerprintOf(publicKeyOf(deployKey))]);
+    expect(droplet.inputs["sshKeys"]).toEqual([expect.stringMatching(/^([0-9a-f]{2}:){15}[0-9a-f]{2}$/)]);
+    expect(droplet.dependencies.some((urn) => urn.includes("SshKey"))).toBe(true);
+  });
+
+  it("lets the stack's key log in as root and nobody else, while it is rotated also the next one", async () => {
+    const keys = async (): Promise<unknown> => {
+      const seen = await register();
+      const staged = seen.find((one) => one.inputs["create"] === "hermes-apply stage config")?.inputs["stdin"];
+      const { files } = JSON.parse(staged as string) as { files: Record<string, { text: string[]; mode: string }> };
+      return files["/root/.ssh/authorized_keys"];
+    };
+    const own = publicKeyOf(deployKey);
+    expect(await keys()).toEqual({ mode: "0600", owner: "root:root", text: [own, ""] });
+    const next = newKey("next");
+    SECRETS["deployKeyNext"] = next;
+    const both = await keys().finally(() => delete SECRETS["deployKeyNext"]);
+    expect(both).toMatchObject({ text: [own, publicKeyOf(next), ""] });
   });
 
   it("gives droplet and tailnet key the one replacement trigger, which only births change", async () => {
