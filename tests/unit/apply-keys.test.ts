@@ -1,6 +1,4 @@
 import { statSync } from "node:fs";
-import { newKey } from "../../cli/init";
-import { publicKeyOf } from "../../config/public-key";
 import { Refused } from "../../gateway/apply/bundle.ts";
 import { authorise, becomeHost } from "../../gateway/apply/keys.ts";
 import { Patient } from "../fixtures/apply-patient.ts";
@@ -10,7 +8,7 @@ beforeEach(() => void (patient = new Patient()));
 afterEach(() => patient.remove());
 
 const FILE = "/root/.ssh/authorized_keys";
-const KEY = publicKeyOf(newKey("test"));
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHOm3Zr8xFKE2cXl1Q4m6yFf2b1yVwzM0v7w8nD1kAaa";
 const mode = (path: string) => (statSync(patient.host().path(path)).mode & 0o777).toString(8);
 
 describe("a further key for root", () => {
@@ -29,17 +27,18 @@ describe("a further key for root", () => {
 });
 
 describe("another host key", () => {
-  const key = newKey("test");
+  /** Only ssh-keygen reads it. */
+  const key = "a private key";
   const kept = "/srv/hermes/ssh/ssh_host_ed25519_key";
 
   it("stands where sshd and the volume have it, and sshd takes it", async () => {
     const host = patient.host();
-    patient.answer(`ssh-keygen -y -f ${host.path("/run/hermes-host-key")}`, `${publicKeyOf(key)} comment\n`);
+    patient.answer(`ssh-keygen -y -f ${host.path("/run/hermes-host-key")}`, `${KEY} comment\n`);
     patient.answer("systemctl reload-or-restart ssh.service", "");
     expect(await becomeHost(host, key)).toEqual({ ok: true, changed: true });
     for (const path of ["/etc/ssh/ssh_host_ed25519_key", kept]) {
-      expect(patient.read(path).trim()).toBe(key.trim());
-      expect(patient.read(`${path}.pub`)).toBe(`${publicKeyOf(key)}\n`);
+      expect(patient.read(path)).toBe(`${key}\n`);
+      expect(patient.read(`${path}.pub`)).toBe(`${KEY}\n`);
       expect(mode(path)).toBe("600");
     }
     expect(await becomeHost(host, key)).toEqual({ ok: true, changed: false });
