@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DEFAULTS } from "../config/keys";
+import { order, reads, satisfies, schemasOf, type Schemas } from "../gateway/apply/versions";
 import { here, type Surroundings } from "./operate";
 import { CommandError, EXIT, table } from "./output";
 import { selected, type StackOptions } from "./stack";
@@ -24,6 +25,10 @@ export interface Published {
   version: string;
   /** Range of Node's versions, as its package says. */
   node: string;
+  /** The newest formats of state that it reads; absent: it does not say. */
+  schemas?: Schemas;
+  /** Where its source is, and with it what changed. */
+  source?: string;
 }
 
 export interface UpgradeReport {
@@ -35,6 +40,10 @@ export interface UpgradeReport {
   newest: (Published & { published: string; runs: boolean }) | null;
   /** Newest release that the stack's Node carries; null when there is none. */
   fits: (Published & { published: string }) | null;
+  /** The configured one reads the state of the one that fits; null: not known. */
+  wayBack: boolean | null;
+  /** Where it stands what is new; null: its package does not say. */
+  notes: string | null;
   /** What to do, in this order; empty when there is nothing. */
   commands: string[];
 }
@@ -68,9 +77,27 @@ async function stackVersions(options: StackOptions, io: Surroundings): Promise<S
 
 /** The configured version and what came after it; npm says one as an object, several as a list. */
 async function published(since: string, io: Surroundings): Promise<Published[]> {
-  const text = await io.npm(["view", `openclaw@>=${since}`, "version", "engines.node", "--json"]);
-  const found = JSON.parse(text.trim() || "[]") as Record<string, string> | Record<string, string>[];
-  return [found].flat().map((each) => ({ version: each["version"] ?? "", node: each["engines.node"] ?? "*" }));
+  const fields = ["version", "engines.node", "openclaw.schemaVersions", "repository.url"];
+  const text = await io.npm(["view", `openclaw@>=${since}`, ...fields, "--json"]);
+  const found = JSON.parse(text.trim() || "[]") as Record<string, unknown> | Record<string, unknown>[];
+  return [found].flat().map((each) => {
+    const schemas = schemasOf(each["openclaw.schemaVersions"]);
+    const source = webAddress(each["repository.url"]);
+    return {
+      version: textOr(each["version"], ""),
+      node: textOr(each["engines.node"], "*"),
+      ...(schemas && { schemas }),
+      ...(source && { source }),
+    };
+  });
+}
+
+const textOr = (value: unknown, other: string): string => (typeof value === "string" ? value : other);
+
+/** `git+https://HOST/OWNER/NAME.git` as a page to open. */
+function webAddress(repository: unknown): string | undefined {
+  const [, address] = /^(?:git\+)?(https:\/\/[\w.-]+\/[\w./-]+?)(?:\.git)?$/.exec(textOr(repository, "")) ?? [];
+  return address;
 }
 
 interface Times {
@@ -99,9 +126,15 @@ export function compare(
     node,
     newest: newest === undefined ? null : { ...newest, runs: satisfies(node, newest.node) },
     fits: fits ?? null,
+    wayBack: wayBackFrom(found.find(({ version }) => version === configured)?.schemas, fits?.schemas),
+    // The package holds its CHANGELOG.md, which npm gives away only with the whole package.
+    notes: fits?.source?.replace(/^https:\/\/github\.com\/[^/]+\/[^/]+$/, "$&/releases") ?? null,
     commands: fits === undefined ? [] : commandsFor(fits),
   };
 }
+
+const wayBackFrom = (from: Schemas | undefined, to: Schemas | undefined): boolean | null =>
+  from === undefined || to === undefined ? null : reads(from, to);
 
 /** npm takes nothing published on or after `before`, so that day is the next one. */
 function commandsFor({ version, published }: { version: string; published: string }): string[] {
@@ -113,54 +146,9 @@ function commandsFor({ version, published }: { version: string; published: strin
   ];
 }
 
-const numbers = (version: string): number[] => version.split("-")[0]?.split(".").map(Number) ?? [];
-
-/** Less than 0: a is older. */
-export function order(a: string, b: string): number {
-  const [left, right] = [numbers(a), numbers(b)];
-  for (let i = 0; i < 3; i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-/** `>=24.16.0 <25 || >=26.1.0` and the like. What can't be read is not satisfied: better to ask than to break. */
-export function satisfies(version: string, range: string): boolean {
-  return range.split("||").some((all) => {
-    const terms = all
-      .trim()
-      .replace(/([<>=^~]+)\s+/g, "$1")
-      .split(/\s+/);
-    return terms.every((term) => satisfiesTerm(version, term));
-  });
-}
-
-function satisfiesTerm(version: string, term: string): boolean {
-  if (term === "*" || term === "") return true;
-  const [, operator = "", wanted = ""] = /^(>=|<=|>|<|=|\^|)v?(\d+(?:\.\d+){0,2})$/.exec(term) ?? [];
-  if (wanted === "") return false;
-  const difference = order(version, wanted);
-  const parts = wanted.split(".").length;
-  switch (operator) {
-    case ">=":
-      return difference >= 0;
-    case ">":
-      return difference > 0;
-    case "<":
-      return difference < 0;
-    case "<=":
-      return difference <= 0;
-    case "^":
-      return difference >= 0 && numbers(version)[0] === numbers(wanted)[0];
-    default:
-      return numbers(version).slice(0, parts).join(".") === wanted;
-  }
-}
-
 const date = (time: string): string => time.slice(0, 10) || "day unknown";
 
-export function reportText({ configured, node, newest, fits, commands }: UpgradeReport): string {
+export function reportText({ configured, node, newest, fits, wayBack, notes, commands }: UpgradeReport): string {
   if (newest === null) return table([["openclaw", `${configured} is the newest release`]]);
   const rows: [string, string][] = [
     ["openclaw", `${configured} is configured`],
@@ -173,12 +161,18 @@ export function reportText({ configured, node, newest, fits, commands }: Upgrade
     ]);
   if (fits === null) return table(rows);
   if (fits.version !== newest.version) rows.push(["fits", `${fits.version}, published ${date(fits.published)}`]);
-  return `${table([...rows, ...consequences(configured, fits.version)])}\n\n${commands.map((line) => `  ${line}`).join("\n")}`;
+  if (notes !== null) rows.push(["notes", notes]);
+  return `${table([...rows, ...consequences(configured, fits.version, wayBack)])}\n\n${commands.map((line) => `  ${line}`).join("\n")}`;
 }
 
-const consequences = (from: string, to: string): [string, string][] => [
+const consequences = (from: string, to: string, wayBack: boolean | null): [string, string][] => [
   ["up would", `install ${to} beside ${from}, and have it check the configuration before anything is changed`],
   ["", "stop the gateway, copy its state, start the new version: no answers for as long as a start takes"],
   ["", `go back to ${from} with the copied state when the new one does not become ready`],
-  ["and then", `${from} cannot read the new version's state: there is no way back but a backup's`],
+  [
+    "and then",
+    wayBack === true
+      ? `the state's format stays: ${from} may be set again`
+      : `${from} cannot read the new version's state: make a backup first, there is no other way back`,
+  ],
 ];

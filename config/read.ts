@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Catalogue } from "../planner/catalogue";
 import { checkConfig, inOrder } from "./check";
 import { KEYS, type KeyType } from "./keys";
+import { asMap } from "./look-up";
 import { ConfigError, type Problem } from "./problem";
 import { readStackFile } from "./stackfile";
 import type { HermesConfig } from "./types";
@@ -39,6 +40,11 @@ export function readConfig(
   const all = inOrder([...problems, ...result.problems, ...more(result.config)], file.order);
   if (all.length > 0) throw new ConfigError(stack, all);
   return result.config;
+}
+
+/** hermes:openclaw.version as it stands there, checked by nobody yet: to be looked up while the rest is read. */
+export function wantedOpenclaw(): unknown {
+  return asMap(parse(pulumi.runtime.allConfig()["hermes:openclaw"] ?? "{}"))["version"];
 }
 
 /** The stack's secrets by name, each a secret output. Call after {@link readConfig}, which has checked them. */

@@ -52,22 +52,13 @@ function isDay(text: string): boolean {
 export function readNode(reader: Reader, value: unknown): NodeConfig {
   const key = "hermes:node";
   const map = reader.map(key, value, ["version"]);
-  const rule = {
+  const version = reader.text(`${key}.version`, map["version"], {
     default: DEFAULTS.nodeVersion,
     pattern: /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/,
-    allowed: "One exact version that OpenClaw runs on: at least 24.16.0 and below 25, or at least 26.1.0.",
+    allowed: "One exact version, one that OpenClaw runs on.",
     fix: `Write version: "${DEFAULTS.nodeVersion}".`,
-  };
-  const version = reader.text(`${key}.version`, map["version"], rule);
-  if (version !== undefined && !carriesOpenclaw(version))
-    reader.reject(`${key}.version`, version, "OpenClaw does not run on it", rule.allowed, rule.fix);
+  });
   return { version: version ?? "" };
-}
-
-/** `engines.node` of openclaw 2026.9.6: `>=24.16.0 <25 || >=26.1.0`. */
-function carriesOpenclaw(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major === 24 ? minor >= 16 : major === 26 ? minor >= 1 : major > 26;
 }
 
 const DIGEST = /^[0-9a-f]{64}$/;

@@ -1,3 +1,4 @@
+import { asMap } from "../config/look-up";
 import shipped from "./openrouter.json";
 
 /** Tokens. Below it no agent works: a first turn takes some 14,000, and OpenClaw keeps 20,000 for what follows. */
@@ -127,8 +128,4 @@ export function isFree({ id, price }: ListedModel): boolean {
 /** Days until OpenRouter takes it off, negative after; undefined: it stays. */
 export function daysLeft({ expires }: ListedModel, now: Date): number | undefined {
   return expires === undefined ? undefined : (Date.parse(expires) - now.getTime()) / 86_400_000;
-}
-
-export function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -1,7 +1,5 @@
-import { ConfigError } from "../config/problem";
-import { Reader } from "../config/reader";
-import { readUrl } from "../config/urls";
-import { asMap, parseEntry, shippedList, type ListedModel, type ModelList } from "./list";
+import { asMap, fetchJson, namedBase, reasonOf } from "../config/look-up";
+import { parseEntry, shippedList, type ListedModel, type ModelList } from "./list";
 
 const OPENROUTER = "https://openrouter.ai/api/v1";
 
@@ -23,30 +21,13 @@ export async function loadModels(
   env: NodeJS.ProcessEnv = process.env,
   timeoutMs: number = TIMEOUT_MS,
 ): Promise<ModelList> {
-  const base = baseUrl(stack, env[URL_VARIABLE]);
+  const fix = `Unset the variable: OpenRouter's own list is ${OPENROUTER}/models.`;
+  const base = namedBase(stack, { variable: URL_VARIABLE, fix }, env) ?? OPENROUTER;
   try {
     return { models: await lookUp(base, timeoutMs), source: "live" };
   } catch (error) {
     return { ...shippedList(), failure: reasonOf(error, timeoutMs) };
   }
-}
-
-function baseUrl(stack: string, said: string | undefined): string {
-  if (said === undefined || said === "") return OPENROUTER;
-  if (isOnThisMachine(said)) return said.replace(/\/+$/, "");
-  const reader = new Reader();
-  const url = readUrl(reader, URL_VARIABLE, said, {
-    allowed: "An https URL, or http to this machine itself.",
-    fix: `Unset the variable: OpenRouter's own list is ${OPENROUTER}/models.`,
-  });
-  if (url === undefined) throw new ConfigError(stack, reader.problems);
-  return url.replace(/\/+$/, "");
-}
-
-function isOnThisMachine(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.protocol !== "http:" || url.username !== "" || url.password !== "") return false;
-  return url.hostname === "localhost" || url.hostname === "[::1]" || /^127(\.\d+){3}$/.test(url.hostname);
 }
 
 async function lookUp(base: string, timeoutMs: number): Promise<ListedModel[]> {
@@ -64,30 +45,10 @@ async function lookUp(base: string, timeoutMs: number): Promise<ListedModel[]> {
   return models;
 }
 
-async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(url.href, { signal, redirect: "error", headers: { accept: "application/json" } });
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  const text = await response.text();
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new Error("the answer is not JSON");
-  }
-}
-
 /** @throws Error when the list goes on somewhere else: only the host that was asked is believed. */
 function nextPage(next: unknown, current: URL): URL | undefined {
   if (typeof next !== "string" || next === "") return undefined;
   const url = URL.canParse(next, current.href) ? new URL(next, current.href) : undefined;
   if (url?.origin !== current.origin) throw new Error("its next page is on another host");
   return url;
-}
-
-/** A few words for people. */
-function reasonOf(error: unknown, timeoutMs: number): string {
-  const { name, message, cause } = asMap(error);
-  if (name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
-  // What fetch says is "fetch failed"; the system's code is in its cause.
-  const { code } = asMap(cause);
-  return typeof code === "string" ? code : String(message).slice(0, 200);
 }

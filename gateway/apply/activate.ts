@@ -41,6 +41,7 @@ import { readApplied, readText, stagedText } from "./store.ts";
 import type { Journal } from "./transaction.ts";
 import { begin, commit, discard, finish, readJournal, saveState, swap, undo } from "./transaction.ts";
 import { put } from "./tree.ts";
+import { checkVersion, pruneVersions } from "./upgrade.ts";
 
 /** The one line on standard output. */
 export interface Reply {
@@ -94,6 +95,7 @@ export async function activate(host: Host, wanted: Activation, options: Activate
     staged = readStaged(host, wanted, options);
     applied = readApplied(host);
     await install(host, staged.config);
+    await checkVersion(host, staged.config, applied);
     plan = makePlan(host, staged.config, staged.secrets, applied.manifest);
     await validate(host, staged, applied);
   } catch (error) {
@@ -192,6 +194,7 @@ function readStaged(host: Host, wanted: Activation, options: ActivateOptions): S
 async function install(host: Host, config: ConfigBundle): Promise<void> {
   const { version, before } = config.openclaw;
   if (existsSync(host.path(openclawProgram(version)))) return;
+  await pruneVersions(host, version);
   host.say(`installing OpenClaw ${version} beside what runs`);
   const brought = config.files[INSTALL_OPENCLAW];
   const script = brought === undefined ? INSTALL_OPENCLAW : `${STAGE}/install-openclaw.sh`;

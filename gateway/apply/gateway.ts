@@ -1,6 +1,6 @@
 // The running gateway: its unit, its readiness, what it says in the journal, and its own command line.
-import type { Host, RunResult } from "./host.ts";
-import { GATEWAY, NODE, OPENCLAW_CONFIG, READY_URL, STATE, openclawProgram } from "./places.ts";
+import type { Host, RunOptions, RunResult } from "./host.ts";
+import { COMPILE_CACHE, GATEWAY, NODE, OPENCLAW_CONFIG, READY_URL, STATE, openclawProgram } from "./places.ts";
 
 export interface Unit {
   /** systemd's ActiveState; "active" only when its ExecStartPost found it ready. */
@@ -135,7 +135,6 @@ export interface CommandOptions {
 
 /** One OpenClaw command in the gateway's account. Each takes 1 to 7 s. */
 export function openclaw(host: Host, args: string[], options: CommandOptions): Promise<RunResult> {
-  const account = ["--reuid=openclaw", "--regid=openclaw", "--init-groups", "--no-new-privs", "--"];
   const env = {
     HOME: options.stateDir ?? STATE,
     OPENCLAW_STATE_DIR: options.stateDir ?? STATE,
@@ -144,9 +143,14 @@ export function openclaw(host: Host, args: string[], options: CommandOptions): P
     OPENCLAW_NO_AUTO_UPDATE: "1",
     OPENCLAW_NO_RESPAWN: "1",
     NODE_USE_SYSTEM_CA: "1",
+    // The gateway's own: a new version that looked at the configuration starts with a part of its code compiled.
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
   };
-  return host.run("setpriv", [...account, NODE, openclawProgram(options.version), ...args], {
-    env,
-    timeoutMs: options.timeoutMs,
-  });
+  return asGateway(host, [NODE, openclawProgram(options.version), ...args], { env, timeoutMs: options.timeoutMs });
+}
+
+/** Any command in the gateway's account. */
+export function asGateway(host: Host, command: string[], options: RunOptions): Promise<RunResult> {
+  const account = ["--reuid=openclaw", "--regid=openclaw", "--init-groups", "--no-new-privs", "--"];
+  return host.run("setpriv", [...account, ...command], options);
 }

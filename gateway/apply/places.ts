@@ -30,8 +30,12 @@ export const UNITS = "/etc/systemd/system";
 export const GATEWAY = "openclaw-gateway.service";
 export const AGENT = "hermes-agent.service";
 export const AGENT_WORKSPACES = "hermes-workspaces.service";
+/** As in openclaw-gateway.service. */
+export const COMPILE_CACHE = "/var/cache/openclaw/compile-cache";
 export const READY_URL = "http://127.0.0.1:18789/readyz";
 export const NODE = "/usr/local/bin/node";
 
-export const openclawProgram = (version: string): string =>
-  `${OPENCLAW_VERSIONS}/${version}/lib/node_modules/openclaw/dist/index.js`;
+const packageFolder = (version: string): string => `${OPENCLAW_VERSIONS}/${version}/lib/node_modules/openclaw`;
+
+export const openclawProgram = (version: string): string => `${packageFolder(version)}/dist/index.js`;
+export const openclawPackage = (version: string): string => `${packageFolder(version)}/package.json`;

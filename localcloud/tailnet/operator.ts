@@ -28,7 +28,8 @@ export function operatorMember(lab: Lab): TailnetMember {
 /** What programs in the lab's namespaces need in order to trust it: Go, curl and Node look at different variables. */
 export function operatorEnvironment(lab: Lab): Record<string, string> {
   const ca = caCertificatePath(lab);
-  return { SSL_CERT_FILE: ca, CURL_CA_BUNDLE: ca, NODE_EXTRA_CA_CERTS: ca };
+  // npm too: a machine whose npm has a file of its own would not believe the lab's registry.
+  return { SSL_CERT_FILE: ca, CURL_CA_BUNDLE: ca, NODE_EXTRA_CA_CERTS: ca, NPM_CONFIG_CAFILE: ca };
 }
 
 /**

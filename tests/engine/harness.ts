@@ -206,8 +206,9 @@ async function environmentOf(
     DIGITALOCEAN_API_URL: digitalocean.url,
     TAILSCALE_API_KEY,
     TAILSCALE_BASE_URL: tailscale.url,
-    // Nobody listens there: the list that came with hermes serves.
+    // Nobody listens there: the lists that came with hermes serve.
     HERMES_OPENROUTER_URL: "http://127.0.0.1:9/api/v1",
+    HERMES_NPM_URL: "http://127.0.0.1:9",
     // jest's own NODE_OPTIONS and colours are not for the program.
     NODE_OPTIONS: "",
     PULUMI_NODEJS_TRANSPILE_ONLY: "true",

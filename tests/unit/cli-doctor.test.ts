@@ -2,7 +2,8 @@ import { runDoctor } from "../../cli/doctor";
 import { cloudChecks, declared } from "../../cli/doctor/cloud";
 import { exposure } from "../../cli/doctor/outside";
 import { CommandError } from "../../cli/output";
-import { compare, order, runUpgrade, satisfies } from "../../cli/upgrade";
+import { compare, runUpgrade } from "../../cli/upgrade";
+import { order, satisfies } from "../../gateway/apply/versions";
 import { Account } from "../../digitalocean/account";
 import { OperatedStack, OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 
@@ -275,19 +276,38 @@ describe("hermes upgrade --check", () => {
 
   it("changes nothing, and says what `up` would do", async () => {
     stack.pulumi["config --json"] = JSON.stringify({ "hermes:openclaw": { objectValue: { version: "2026.9.6" } } });
-    const npm = found.slice(0, 2).map(({ version, node }) => ({ version, "engines.node": node }));
-    stack.npm["view openclaw@>=2026.9.6 version engines.node --json"] = JSON.stringify(npm);
+    const npm = found.slice(0, 2).map(({ version, node }, i) => ({
+      version,
+      "engines.node": node,
+      "openclaw.schemaVersions": { state: 18, agent: 23 + i },
+      "repository.url": "git+https://github.com/openclaw/openclaw.git",
+    }));
+    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] = JSON.stringify(npm);
     stack.npm["view openclaw dist-tags time --json"] = JSON.stringify(tags("2026.9.7"));
     expect(await runUpgrade({ check: true }, stack.io)).toBe(0);
     expect(stack.printed).toMatch(/newest +2026\.9\.7, published 2026-10-01, wants Node >=24/);
-    expect(stack.printed).toMatch(/no way back but a backup's/);
+    expect(stack.printed).toMatch(/notes +https:\/\/github\.com\/openclaw\/openclaw\/releases\n/);
+    expect(stack.printed).toMatch(/2026\.9\.6 cannot read the new version's state: make a backup first/);
     expect(stack.printed).toContain("\n  pulumi up\n");
     expect(stack.commands).toEqual([]);
   });
 
+  it.each([
+    [{ state: 18, agent: 23 }, { state: 18, agent: 23 }, true],
+    [{ state: 18, agent: 23 }, { state: 19, agent: 23 }, false],
+    [{ state: 18, agent: 23 }, { state: 18, agent: 24 }, false],
+    [undefined, { state: 18, agent: 23 }, null],
+  ])("from %p to %p: the way back is %p", (from, to, wayBack) => {
+    const versions = [
+      { version: "2026.9.6", node: range, ...(from && { schemas: from }) },
+      { version: "2026.9.7", node: range, schemas: to },
+    ];
+    expect(compare(now, versions, tags("2026.9.7")).wayBack).toBe(wayBack);
+  });
+
   it("is the newest when npm has one version only", async () => {
     stack.pulumi["config --json"] = JSON.stringify({ "hermes:openclaw": { objectValue: { version: "2026.9.6" } } });
-    stack.npm["view openclaw@>=2026.9.6 version engines.node --json"] = '{"version":"2026.9.6","engines.node":"*"}';
+    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] = '{"version":"2026.9.6","engines.node":"*"}';
     stack.npm["view openclaw dist-tags time --json"] = JSON.stringify(tags("2026.9.6"));
     expect(await runUpgrade({ check: true, json: true }, stack.io)).toBe(0);
     expect(JSON.parse(stack.printed)).toMatchObject({ newest: null, node: "24.21.0" });
