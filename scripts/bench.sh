@@ -1,5 +1,5 @@
 #!/bin/bash
-# npm run bench [-- start|memory [OPTIONS]]: where the time of npm start goes, beside the bare costs (start, the default),
+# npm run bench [-- start|memory|upgrade [OPTIONS]]: where the time of npm start goes, beside the bare costs (start, the default),
 # or what the droplet needs of its memory. Needs what npm start needs.
 set -euo pipefail
 
@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/prepare.sh"
 bench=start
 case ${1-} in
-  start | memory)
+  start | memory | upgrade)
     bench=$1
     shift
     ;;
