@@ -66,7 +66,19 @@ async function must(what: string, run: Promise<{ code: number; stdout: string; s
   if (code !== 0) throw new Error(`${what} ended with ${code}:\n${stderr}${stdout}`);
 }
 
-async function measure(project: ProjectCopy): Promise<{ upgrade: Downtime; floors: Downtime[] }> {
+/** Of the last stop and start, by systemd's clock: what hermes-apply did between them, and the gateway's own start. */
+async function partsOf(project: ProjectCopy): Promise<Downtime[]> {
+  const names = ["InactiveEnter", "InactiveExit", "ActiveEnter"].map((name) => `${name}TimestampMonotonic`);
+  const said = await project.droplet(`systemctl show openclaw-gateway --property=${names.join(",")}`);
+  const at = Object.fromEntries(said.split("\n").map((line) => line.split("=") as [string, string]));
+  const [stopped = 0, started = 0, ready = 0] = names.map((name) => Number(at[name]) / 1e6);
+  return [
+    { what: "  of it copy of the state, swap of the files", seconds: started - stopped },
+    { what: "  of it the new version's start, with its migration", seconds: ready - started },
+  ];
+}
+
+async function measure(project: ProjectCopy): Promise<{ upgrade: Downtime; parts: Downtime[]; floors: Downtime[] }> {
   configure(project, OLD);
   await must("npm start", project.run(["bash", "scripts/start.sh"]));
   await project.ask("remember this", "bench");
@@ -78,11 +90,12 @@ async function measure(project: ProjectCopy): Promise<{ upgrade: Downtime; floor
   const upgrade = await downtime(project, `upgrade ${OLD.version} to ${NEW.version}`, () =>
     must("pulumi up", project.up()),
   );
+  const parts = await partsOf(project);
   const after = await restart(NEW.version);
   const cold = await downtime(project, `restart of ${NEW.version}, nothing compiled yet`, () =>
     project.droplet("rm -rf /var/cache/openclaw/compile-cache; systemctl restart openclaw-gateway"),
   );
-  return { upgrade, floors: [before, after, cold] };
+  return { upgrade, parts, floors: [before, after, cold] };
 }
 
 async function main(): Promise<void> {
@@ -93,7 +106,7 @@ async function main(): Promise<void> {
     const result = await measure(project);
     if (process.argv.includes("--json")) return void console.log(JSON.stringify(result));
     const row = ({ what, seconds }: Downtime): [string, string] => [what, `${seconds.toFixed(1)} s`];
-    console.log(`no answer from the gateway\n${table([result.upgrade, ...result.floors].map(row))}`);
+    console.log(`no answer from the gateway\n${table([result.upgrade, ...result.parts, ...result.floors].map(row))}`);
   } finally {
     await tearDown(project.lab);
     project.remove();
