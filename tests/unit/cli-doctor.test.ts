@@ -282,7 +282,8 @@ describe("hermes upgrade --check", () => {
       "openclaw.schemaVersions": { state: 18, agent: 23 + i },
       "repository.url": "git+https://github.com/openclaw/openclaw.git",
     }));
-    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] = JSON.stringify(npm);
+    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] =
+      JSON.stringify(npm);
     stack.npm["view openclaw dist-tags time --json"] = JSON.stringify(tags("2026.9.7"));
     expect(await runUpgrade({ check: true }, stack.io)).toBe(0);
     expect(stack.printed).toMatch(/newest +2026\.9\.7, published 2026-10-01, wants Node >=24/);
@@ -307,7 +308,8 @@ describe("hermes upgrade --check", () => {
 
   it("is the newest when npm has one version only", async () => {
     stack.pulumi["config --json"] = JSON.stringify({ "hermes:openclaw": { objectValue: { version: "2026.9.6" } } });
-    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] = '{"version":"2026.9.6","engines.node":"*"}';
+    stack.npm["view openclaw@>=2026.9.6 version engines.node openclaw.schemaVersions repository.url --json"] =
+      '{"version":"2026.9.6","engines.node":"*"}';
     stack.npm["view openclaw dist-tags time --json"] = JSON.stringify(tags("2026.9.6"));
     expect(await runUpgrade({ check: true, json: true }, stack.io)).toBe(0);
     expect(JSON.parse(stack.printed)).toMatchObject({ newest: null, node: "24.21.0" });
