@@ -55,6 +55,7 @@ export function gatewayFiles(
     "/etc/systemd/journald.conf.d/hermes.conf": textFile(read("journald.conf"), DATA),
     [`${UNITS}/openclaw-gateway.service`]: textFile(read("openclaw-gateway.service"), DATA),
     [`${UNITS}/openclaw-gateway.service.d/memory.conf`]: textFile(gatewayMemory(memory), DATA),
+    [`${UNITS}/hermes-recover.service`]: textFile(read("hermes-recover.service"), DATA),
     [`${UNITS}/hermes-workspaces.service`]: textFile(read("hermes-workspaces.service"), DATA),
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
@@ -110,6 +111,6 @@ const agentMemory = (memory: MemoryPlan) =>
 /** A missing volume must never start an empty gateway. */
 function volumeDropIns(): Record<string, BundleFile> {
   const text = lines(["[Unit]", "AssertPathIsMountPoint=/srv/hermes", "AssertPathIsMountPoint=/var/lib/openclaw"]);
-  const units = ["openclaw-gateway.service", "hermes-workspaces.service"];
+  const units = ["openclaw-gateway.service", "hermes-workspaces.service", "hermes-recover.service"];
   return Object.fromEntries(units.map((unit) => [`${UNITS}/${unit}.d/volume.conf`, textFile(text, DATA)]));
 }

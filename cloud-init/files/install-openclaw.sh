@@ -27,6 +27,8 @@ main() {
   (cd "$partial" && tree_hash) >"$partial/$HASH.new"
   mv "$partial/$HASH.new" "$partial/$HASH"
   rm -rf "${ROOT:?}/$version"
+  # On disk before it has its name: a power cut would leave a whole tree of empty files.
+  sync -f "$partial"
   mv "$partial" "$ROOT/$version"
 }
 

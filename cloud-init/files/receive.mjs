@@ -16,7 +16,8 @@ function unpack(files) {
     mkdirSync(partial, { recursive: true });
     for (const [name, lines] of Object.entries(files)) {
       if (!/^[\w-][\w.-]*$/.test(name)) throw new Error(`odd file name in the bundle: ${JSON.stringify(name)}`);
-      writeFileSync(`${partial}/${name}`, lines.join("\n") + "\n");
+      // On disk before the folder gets its name: after a power cut nobody would make it again.
+      writeFileSync(`${partial}/${name}`, lines.join("\n") + "\n", { flush: true });
     }
     renameSync(partial, folder);
   }

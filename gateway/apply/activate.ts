@@ -127,12 +127,23 @@ export async function activate(host: Host, wanted: Activation, options: Activate
     return refuse(host, { ...reply, changed: false }, error as Error);
   }
   const problem = await change(host, plan, journal, reply).catch((error: Error) => error.message);
-  if (problem === undefined) {
-    commit(host, journal);
-    await retireOllama(host, staged.config);
-    return { code: 0, reply: { ...reply, ok: true, ready: true } };
+  const uncommitted = problem ?? attempt(() => commit(host, journal));
+  if (uncommitted !== undefined) return rollBack(host, journal, reply, scrub(uncommitted), scrub);
+  // What is committed is done. Books that could not be closed are closed by the next run, which finds the journal.
+  const open = attempt(() => finish(host));
+  if (open !== undefined) host.say(`done, but not booked yet: ${open}`);
+  await retireOllama(host, staged.config);
+  return { code: 0, reply: { ...reply, ok: true, ready: true } };
+}
+
+/** Why it failed, undefined when it did not. */
+function attempt(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
-  return rollBack(host, journal, reply, scrub(problem), scrub);
 }
 
 async function refuse(host: Host, reply: Reply, error: Error): Promise<Exit> {
@@ -151,8 +162,15 @@ function secretsAnywhere(host: Host): (SecretsBundle | undefined)[] {
   }
 }
 
-/** What an earlier run left when it was killed: finished or undone, before anything else. */
-export async function recover(host: Host): Promise<boolean> {
+/**
+ * What an earlier run left when it was killed: finished or undone, before anything else.
+ *
+ * @param options.boot - the gateway has not been started yet, and is by systemd once this has ended
+ * @returns whether something was undone
+ */
+export async function recover(host: Host, options: { boot?: boolean } = {}): Promise<boolean> {
+  // Secrets are in there.
+  rmSync(host.path(VALIDATION), { recursive: true, force: true });
   const journal = readJournal(host);
   if (journal === undefined) {
     discard(host);
@@ -163,9 +181,22 @@ export async function recover(host: Host): Promise<boolean> {
     return false;
   }
   host.say("an activation was cut off: putting everything back first");
-  await undoAll(host, journal);
+  if (options.boot === true) await undoAtBoot(host, journal);
+  else await undoAll(host, journal);
   discard(host);
   return true;
+}
+
+/** `hermes-apply recover`: puts back what was cut off, and nothing else. Exit codes as those of an activation. */
+export async function recovery(host: Host, options: { boot: boolean }): Promise<Exit> {
+  const rolledBack = await recover(host, options);
+  const { config, configHash = "" } = readApplied(host);
+  const ready = options.boot || (await isReady(host));
+  const state = { changed: rolledBack, reloaded: false, restarted: rolledBack && !options.boot, rolledBack, ready };
+  return {
+    code: ready ? 0 : 3,
+    reply: { ok: ready, ...state, version: config?.openclaw.version ?? "", configHash },
+  };
 }
 
 function readStaged(host: Host, wanted: Activation, options: ActivateOptions): Staged {
@@ -369,7 +400,8 @@ async function rollBack(
     error,
   };
   try {
-    const problem = await undoAll(host, journal);
+    // Once more where it fails: it is safe to repeat, and what it would leave is worse than what it costs.
+    const problem = await undoAll(host, journal).catch(() => undoAll(host, journal));
     discard(host);
     if (problem === undefined && journal.wasRunning) return { code: 2, reply: { ...old, ready: true } };
     return {
@@ -377,6 +409,11 @@ async function rollBack(
       reply: problem === undefined ? old : { ...old, error: `${error}; after rolling back: ${scrub(problem)}` },
     };
   } catch (second) {
+    // With what is there: a gateway on some of the new files is more than none. The next run finds the journal.
+    if (journal.wasRunning && (await unitState(host)).active !== "active") {
+      await start(host, "restart");
+      old.ready = (await waitReady(host, (await unitState(host)).restarts, START_MS)) === undefined;
+    }
     const text = `${error}; rolling back failed too: ${scrub((second as Error).message)}`;
     return fail(host, { ...old, rolledBack: false, error: text }, 3, scrub);
   }
@@ -400,6 +437,15 @@ async function undoAll(host: Host, journal: Journal): Promise<string | undefined
   if (untouched && (await isReady(host))) return undefined;
   await start(host, "restart");
   return waitReady(host, (await unitState(host)).restarts, START_MS);
+}
+
+/** Nothing runs yet, and systemd has its orders: to stop or start the gateway here would undo or wait for them. */
+async function undoAtBoot(host: Host, journal: Journal): Promise<void> {
+  const { enable } = journal.effects;
+  const added = enable.filter((unit) => wasAbsent(journal, `${UNITS}/${unit}`));
+  if (added.length > 0) await host.run("systemctl", ["disable", ...added], { timeoutMs: 60_000 });
+  await undo(host, journal);
+  await host.run("systemctl", ["daemon-reload"], { timeoutMs: 60_000 });
 }
 
 const wasAbsent = (journal: Journal, path: string): boolean =>

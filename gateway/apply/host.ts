@@ -1,10 +1,20 @@
 // Everything that hermes-apply touches of the machine, so that tests can give it another one.
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { LOCK } from "./places.ts";
 
 export interface RunResult {
   /** Exit code; 127 when the program could not be started, 124 when it took too long. */
@@ -69,10 +79,26 @@ export function realHost(root = ""): Host {
   };
 }
 
+/**
+ * What this program was started with as its lock, undefined without one. Its children get it too: when it is killed
+ * alone, no other hermes-apply begins before what it had begun is done.
+ */
+function heldLock(): number | undefined {
+  const held = readdirSync("/proc/self/fd").find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === LOCK;
+    } catch {
+      return false;
+    }
+  });
+  return held === undefined ? undefined : Number(held);
+}
+
 function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
+  const lock = heldLock();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(lock === undefined ? [] : [lock])],
       env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", ...options.env },
       cwd: "/",
       timeout: options.timeoutMs ?? 60_000,
@@ -80,7 +106,7 @@ function run(command: string, args: string[], options: RunOptions = {}): Promise
     });
     const out = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].setEncoding("utf8").on("data", (text: string) => (out[stream] += text));
+      child[stream]?.setEncoding("utf8").on("data", (text: string) => (out[stream] += text));
     }
     child.on("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
     child.on("close", (code, signal) => resolve({ code: code ?? (signal === "SIGKILL" ? 124 : 128), ...out }));

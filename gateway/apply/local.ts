@@ -1,6 +1,6 @@
 // Has the local model of the applied configuration run, and only then lets the gateway name it.
 import type { Exit, Reply } from "./activate.ts";
-import { activate } from "./activate.ts";
+import { activate, recover } from "./activate.ts";
 import type { OllamaSpec } from "./bundle.ts";
 import { Refused } from "./bundle.ts";
 import { isReady } from "./gateway.ts";
@@ -23,6 +23,8 @@ export interface LocalReply extends Partial<Reply> {
  * @throws Refused when nothing was activated yet
  */
 export async function local(host: Host): Promise<{ code: Exit["code"]; reply: LocalReply }> {
+  // An activation may have left its books open: without them this would not know of the model.
+  await recover(host);
   const applied = readApplied(host);
   if (applied.config === undefined) throw new Refused("no configuration was activated yet");
   const spec = applied.config.ollama;
@@ -40,8 +42,9 @@ export async function local(host: Host): Promise<{ code: Exit["code"]; reply: Lo
 }
 
 async function bringUp(host: Host, spec: OllamaSpec, restart: boolean): Promise<string> {
-  await makeAccount(host);
+  // In this order: by what is installed a later run sees that there is something to remove.
   await install(host, spec, INSTALL_OLLAMA);
+  await makeAccount(host);
   await start(host, spec, restart);
   const digest = await pull(host, spec.tag);
   const before = readProven(host);

@@ -6,6 +6,7 @@
 //                                  a further key for root; another host key: the first step of a rotation
 //   activate                       make the staged bundles the ones that run
 //   local                          have the local model run that is wanted, and let the gateway name it
+//   recover [--boot]               put back an activation that was cut off
 //   status [--agent-turn]          how the gateway is
 //   doctor                         what is wrong with the droplet, and what mends it
 //   pair list CHANNEL | approve CHANNEL CODE | devices
@@ -16,18 +17,18 @@
 // the old state; 3 failed, and the gateway is not ready.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { activate } from "./activate.ts";
+import { activate, recovery } from "./activate.ts";
 import { parseActivation } from "./bundle.ts";
 import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
 import { authorise, becomeHost } from "./keys.ts";
 import { local } from "./local.ts";
+import { LOCK } from "./places.ts";
 import { pair } from "./pair.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
 
-const LOCK = "/run/hermes-apply.lock";
 const LOCK_BUSY = 75;
 /** They only look. */
 const UNLOCKED = ["status", "doctor"];
@@ -61,6 +62,12 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       print(reply);
       return code;
     }
+    case "recover":
+    case "recover --boot": {
+      const { code, reply } = await recovery(host, { boot: verbs.includes("--boot") });
+      print(reply);
+      return code;
+    }
     case "status":
     case "status --agent-turn": {
       const found = await status(host, { agentTurn: verbs.includes("--agent-turn") });
@@ -74,22 +81,35 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     }
     default:
       throw new Error(
-        "usage: hermes-apply stage config|secrets|deploy-key|host-key|activate|local|status [--agent-turn]|doctor|pair",
+        "usage: hermes-apply stage config|secrets|deploy-key|host-key|activate|local|recover [--boot]|" +
+          "status [--agent-turn]|doctor|pair",
       );
   }
 }
 
 const print = (reply: object): void => void process.stdout.write(`${JSON.stringify(reply)}\n`);
 
-/** The kernel's lock: gone with the process that holds it, however that ends. */
+/** The kernel's lock: gone with the process that holds it, and those that this one started. */
 function underLock(args: string[]): number {
   const self = [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args];
   const env = { ...process.env, HERMES_APPLY_LOCKED: "1" };
   const flock = ["--wait", "60", "--conflict-exit-code", String(LOCK_BUSY), "--no-fork", LOCK, ...self];
-  const { status, error } = spawnSync("flock", flock, { stdio: "inherit", env });
+  const { status, signal, error } = spawnSync("flock", flock, { stdio: "inherit", env });
   if (error !== undefined) throw error;
+  if (signal !== null && ["activate", "local"].includes(args[0] ?? "")) return afterKill(args, signal);
   if (status !== LOCK_BUSY) return status ?? 3;
   throw new Error("another hermes-apply is at work, and was not done within 60 s");
+}
+
+/** Killed alone, by the kernel for memory or by a person: the gateway may be stopped, with half of the new files. */
+function afterKill([verb = ""]: string[], signal: NodeJS.Signals): number {
+  const error = `hermes-apply ${verb} was ended by ${signal}; what it had begun was put back`;
+  process.stderr.write(`${error}\n`);
+  const self = [...process.execArgv, process.argv[1] ?? "", "recover"];
+  const { stdout, status } = spawnSync(process.execPath, self, { stdio: ["ignore", "pipe", "inherit"] });
+  const reply = JSON.parse(String(stdout)) as object;
+  print({ ...reply, ok: false, error });
+  return status === 0 ? 2 : 3;
 }
 
 async function run(verbs: string[]): Promise<number> {

@@ -180,25 +180,21 @@ export async function removeOthers(host: Host, spec: OllamaSpec): Promise<void> 
   await host.run("find", [folder, "-mindepth", "1", "-maxdepth", "1", ...keep, "-exec", "rm", "-rf", "{}", "+"]);
 }
 
-/** Unit, program, models, account: as if it had never been. */
+/** Unit, account, models, program: as if it had never been. The folders last: by them {@link isHere} knows of the rest. */
 export async function remove(host: Host): Promise<void> {
   host.say("removing Ollama and its models");
   await host.run("systemctl", ["disable", "--now", OLLAMA], { timeoutMs: 120_000 });
   await host.run("systemctl", ["stop", OLLAMA], { timeoutMs: 120_000 });
   await host.run("systemctl", ["reset-failed", OLLAMA]);
-  const leftovers = [
-    OLLAMA_VERSIONS,
-    OLLAMA_STATE,
-    `${UNITS}/multi-user.target.wants/${OLLAMA}`,
-    `${UNITS}/${OLLAMA}.d`,
-  ];
-  await must(host, "rm", ["-rf", ...leftovers.map((path) => host.path(path))], 300_000);
-  await host.run("userdel", [ACCOUNT.name]);
+  const units = [`${UNITS}/multi-user.target.wants/${OLLAMA}`, `${UNITS}/${OLLAMA}.d`];
+  await must(host, "rm", ["-rf", ...units.map((path) => host.path(path))]);
   await must(host, "systemctl", ["daemon-reload"]);
+  if ((await host.run("getent", ["passwd", ACCOUNT.name])).code === 0) await must(host, "userdel", [ACCOUNT.name]);
+  await must(host, "rm", ["-rf", ...[OLLAMA_STATE, OLLAMA_VERSIONS].map((path) => host.path(path))], 300_000);
 }
 
 export const isHere = (host: Host): boolean =>
-  [OLLAMA_CURRENT, `${UNITS}/multi-user.target.wants/${OLLAMA}`].some(
+  [OLLAMA_VERSIONS, OLLAMA_STATE, `${UNITS}/multi-user.target.wants/${OLLAMA}`].some(
     (path) => readEntry(host, path).kind !== "absent",
   );
 

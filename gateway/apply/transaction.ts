@@ -11,7 +11,7 @@ import type { Change } from "./plan.ts";
 import type { Effects } from "./effects.ts";
 import { readText, writePrivate } from "./store.ts";
 import type { Entry, Wanted } from "./tree.ts";
-import { diskFault, isAs, put, readEntry } from "./tree.ts";
+import { diskFault, put, readEntry } from "./tree.ts";
 
 export interface Journal {
   phase: "applying" | "committing";
@@ -98,11 +98,7 @@ export function swap(host: Host, changes: Change[]): void {
 
 /** Old files and the old state, back in their places. Safe to repeat. */
 export async function undo(host: Host, journal: Journal): Promise<void> {
-  for (const each of [...journal.old].reverse()) {
-    const wanted = restored(host, each);
-    // What was never replaced needs no room to be put back.
-    if (!isAs(readEntry(host, each.path), wanted)) put(host, each.path, wanted);
-  }
+  for (const each of [...journal.old].reverse()) put(host, each.path, restored(host, each));
   if (journal.state !== undefined) await restoreState(host, journal.state);
 }
 
@@ -122,6 +118,7 @@ export async function saveState(host: Host, journal: Journal): Promise<void> {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true, mode: 0o700 });
   for (const name of names) await copy(host, host.path(`${STATE}/${name}`), `${target}/${name}`);
+  await flush(host, target);
   journal.state = names;
   write(host, journal);
 }
@@ -131,6 +128,13 @@ async function restoreState(host: Host, names: string[]): Promise<void> {
   for (const name of new Set([...now, ...names]))
     rmSync(host.path(`${STATE}/${name}`), { recursive: true, force: true });
   for (const name of names) await copy(host, host.path(`${TRANSACTION}/state/${name}`), host.path(`${STATE}/${name}`));
+  await flush(host, host.path(STATE));
+}
+
+/** cp leaves its copies in memory for half a minute: a journal that survives a power cut must not name what does not. */
+async function flush(host: Host, folder: string): Promise<void> {
+  const { code, stderr } = await host.run("sync", ["--file-system", folder], { timeoutMs: 300_000 });
+  if (code !== 0) throw new Error(`the state could not be written to disk: ${stderr.trim()}`);
 }
 
 async function copy(host: Host, from: string, to: string): Promise<void> {
@@ -141,9 +145,9 @@ async function copy(host: Host, from: string, to: string): Promise<void> {
 /** From here on the new files stay. */
 export function commit(host: Host, journal: Journal): void {
   write(host, { ...journal, phase: "committing" });
-  finish(host);
 }
 
+/** Closes the books of what was committed. Safe to repeat. */
 export function finish(host: Host): void {
   for (const name of ["config", "secrets", "manifest"]) {
     const text = readText(host, `${TRANSACTION}/new/${name}.json`);

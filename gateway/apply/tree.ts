@@ -52,6 +52,7 @@ export function isAs(entry: Entry, wanted: Wanted): boolean {
 
 /**
  * Replaces what is there in one step: whoever looks sees the old or the new, whole, with its owner and mode.
+ * Nothing is written where it is so already, so that putting things back works on a full disk too.
  *
  * @throws Error that names the path, and in plain words a disk that is full or read-only
  */
@@ -88,9 +89,12 @@ export function diskFault(host: Host, path: string, bytes = 0): string | undefin
 function putEntry(host: Host, path: string, wanted: Wanted): void {
   const owner = wanted.kind === "file" ? wanted : { uid: 0, gid: 0 };
   const done = inFolder(host, path, wanted.kind === "absent" ? undefined : owner, (at) => {
-    if (readAt(at).kind === "other") throw new Error(`${path} is there, and is no file`);
+    const entry = readAt(at);
+    if (entry.kind === "other") throw new Error(`${path} is there, and is no file`);
+    // What a run that was killed had begun there.
+    rmSync(partialOf(at), { force: true });
     if (wanted.kind === "absent") rmSync(at, { force: true });
-    else replace(at, wanted);
+    else if (!isAs(entry, wanted)) replace(at, wanted);
     return true;
   });
   if (done === undefined && wanted.kind !== "absent") throw new Error(`${path} cannot be made`);
@@ -110,14 +114,16 @@ function readAt(at: string): Entry {
   }
 }
 
+const partialOf = (at: string): string => `${at}.hermes-partial`;
+
 function replace(at: string, wanted: Exclude<Wanted, { kind: "absent" }>): void {
-  const partial = `${at}.hermes-partial`;
-  rmSync(partial, { force: true });
+  const partial = partialOf(at);
   try {
     if (wanted.kind === "link") symlinkSync(wanted.target, partial);
     else writeWhole(partial, wanted);
     renameSync(partial, at);
   } catch (error) {
+    // A full disk's half of a file would only keep it full.
     rmSync(partial, { force: true });
     throw error;
   }

@@ -1,74 +1,25 @@
 import { existsSync, lstatSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { activate } from "../../gateway/apply/activate.ts";
-import type { Files } from "../../gateway/apply/bundle.ts";
-import { sha256 } from "../../gateway/apply/bundle.ts";
 import { status } from "../../gateway/apply/status.ts";
 import { stage } from "../../gateway/apply/store.ts";
+import { bundles, stageBundles, TOKEN, type Content } from "../fixtures/apply-bundles.ts";
 import { Machine } from "../fixtures/apply-machine.ts";
 
-const TOKEN = "gateway-token-that-is-secret";
 const WORKSPACE = "/var/lib/openclaw/workspaces/main";
 const SOUL = `${WORKSPACE}/SOUL.md`;
 const CONFIG = "/etc/openclaw/openclaw.json";
-
-interface Content {
-  openclaw?: object;
-  unit?: string;
-  files?: Record<string, string>;
-  workspace?: Record<string, string>;
-  secrets?: Record<string, string>;
-  version?: string;
-}
-
-const file = (text: string, mode = "0644") => ({ mode, owner: "root:root", text: text.split("\n") });
-const filesOf = (texts: Record<string, string>, mode?: string): Files =>
-  Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, file(text, mode)]));
-
-function bundles(content: Content) {
-  const version = content.version ?? "1.0.0";
-  const unit = content.unit ?? "[Service]\n[Install]\n";
-  const openclaw = { agents: { defaults: { systemAgent: { agentId: "main" } } }, ...content.openclaw };
-  const config = {
-    hermes: 1,
-    kind: "config",
-    files: filesOf({
-      [CONFIG]: JSON.stringify(openclaw),
-      "/etc/systemd/system/openclaw-gateway.service": unit,
-      "/etc/openclaw/environment": "VARIABLE headerKey\n",
-      ...content.files,
-    }),
-    workspaces: { main: filesOf(content.workspace ?? { "SOUL.md": "soul one\n" }, "0600") },
-    openclaw: { version, before: "2026-01-01" },
-    node: { version: "24.0.0" },
-  };
-  const secrets = content.secrets ?? { gatewayToken: TOKEN, openrouterApiKey: "key-one" };
-  const paths = Object.fromEntries(
-    Object.entries(secrets).map(([name, value]) => [`/etc/openclaw/secrets/${name}`, value]),
-  );
-  return {
-    config: JSON.stringify(config),
-    secrets: JSON.stringify({ hermes: 1, kind: "secrets", files: filesOf(paths, "0400") }),
-    version,
-  };
-}
 
 let machine: Machine;
 beforeEach(() => void (machine = new Machine()));
 afterEach(() => machine.remove());
 
-function stageAll(content: Content) {
-  const { config, secrets, version } = bundles(content);
-  const host = machine.host();
-  stage(host, "config", config);
-  stage(host, "secrets", secrets);
-  return { hermes: 1, kind: "activate", config: sha256(config), secrets: sha256(secrets), openclaw: version } as const;
-}
+const stageAll = (content: Content) => stageBundles(machine.host(), content);
 
-async function apply(content: Content = {}, left = Infinity) {
+async function apply(content: Content = {}) {
   const wanted = stageAll(content);
   machine.calls.length = 0;
-  return activate(machine.host(left), wanted);
+  return activate(machine.host(), wanted);
 }
 
 /** Everything that matters of the machine, to compare. */
@@ -277,62 +228,6 @@ describe("hermes-apply activate rolls back", () => {
     const { reply } = await apply({ openclaw: { x: "no-start" }, unit: "[Service]\n#\n[Install]\n" });
     expect(machine.said.join("\n")).toContain("cannot start with the token [secret gatewayToken]");
     expect(JSON.stringify(reply) + machine.said.join("\n")).not.toContain(TOKEN);
-  });
-});
-
-describe("hermes-apply activate, killed anywhere", () => {
-  const next: Content = {
-    openclaw: { x: "next" },
-    unit: "[Service]\n# next\n[Install]\n",
-    workspace: { "SOUL.md": "soul next\n" },
-    version: "1.1.0",
-  };
-
-  it("is whole after the next run, at every single step", async () => {
-    await apply();
-    const wanted = stageAll(next);
-    const counting = machine.host();
-    await activate(counting, wanted);
-    const steps = counting.touched();
-    const whole = picture();
-    expect(steps).toBeGreaterThan(50);
-    for (let left = 0; left < steps; left++) {
-      machine.remove();
-      machine = new Machine();
-      await apply();
-      await apply(next, left).catch((error: Error) => expect(error.message).toBe("killed"));
-      const { code } = await activate(machine.host(), stageAll(next));
-      expect([left, code]).toEqual([left, 0]);
-      expect([left, picture()]).toEqual([left, whole]);
-    }
-  }, 120_000);
-
-  it("is as before, or whole, even when the next run is refused", async () => {
-    await apply();
-    const before = picture();
-    const counting = machine.host();
-    await activate(counting, stageAll(next));
-    const [steps, whole] = [counting.touched(), picture()];
-    for (let left = 0; left < steps; left += 3) {
-      machine.remove();
-      machine = new Machine();
-      await apply();
-      await apply(next, left).catch(() => undefined);
-      const { code } = await activate(machine.host(), { ...stageAll(next), config: "0".repeat(64) });
-      expect([left, code]).toEqual([left, 1]);
-      const now = picture();
-      expect([left, now]).toEqual([left, now.config === whole.config ? whole : before]);
-    }
-  }, 120_000);
-
-  it("is as before when the next run brings the old bundle", async () => {
-    await apply();
-    const before = picture();
-    for (const left of [40, 60, 80, 100]) {
-      await apply({ ...next, version: "1.0.0" }, left).catch(() => undefined);
-      const { code } = await apply();
-      expect([left, code, picture()]).toEqual([left, 0, before]);
-    }
   });
 });
 
