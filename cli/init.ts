@@ -67,7 +67,7 @@ export async function init(options: InitOptions): Promise<{ stack: string; set: 
   }
   const present = new Set(secretNames(stack));
   const rotate = new Set(options.rotate ?? []);
-  const wanted = wantedSecrets(options);
+  const wanted = wantedSecrets(configured(stack));
   const set: string[] = [];
   for (const name of wanted) {
     if (present.has(name) && !rotate.has(name)) continue;
@@ -93,13 +93,13 @@ async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void>
   );
 }
 
-function wantedSecrets(options: InitOptions): string[] {
+function wantedSecrets(config: Record<string, unknown>): string[] {
   return [
     OPENROUTER.name,
     "gatewayToken",
     "deployKey",
-    ...(options.access === "ssh" ? ["hostKey"] : []),
-    ...(options.telegramOwner !== undefined ? [TELEGRAM.name] : []),
+    ...(config["hermes:access"] === "ssh" ? ["hostKey"] : []),
+    ...(config["hermes:telegram"] === undefined ? [] : [TELEGRAM.name]),
   ];
 }
 
@@ -122,11 +122,15 @@ export async function setConfig(stack: string[], key: string, value: string, fla
 
 /** Names of the secrets that the stack's file holds already, encrypted. */
 export function secretNames(stack: string, directory = process.cwd()): string[] {
-  const path = `${directory}/Pulumi.${stack}.yaml`;
-  if (!existsSync(path)) return [];
-  const file = load(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null;
-  const secrets = file?.config?.["hermes:secrets"];
+  const secrets = configured(stack, directory)["hermes:secrets"];
   return typeof secrets === "object" && secrets !== null ? Object.keys(secrets) : [];
+}
+
+/** What the stack's file says, written by hand or by an earlier step. */
+function configured(stack: string, directory = process.cwd()): Record<string, unknown> {
+  const path = `${directory}/Pulumi.${stack}.yaml`;
+  if (!existsSync(path)) return {};
+  return (load(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null)?.config ?? {};
 }
 
 async function ask(secret: AskedSecret): Promise<string> {

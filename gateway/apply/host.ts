@@ -1,15 +1,6 @@
 // Everything that hermes-apply touches of the machine, so that tests can give it another one.
 import { spawn } from "node:child_process";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statfsSync,
-  statSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
@@ -114,18 +105,22 @@ function run(command: string, args: string[], options: RunOptions = {}): Promise
 }
 
 function disk(path: string): Disk {
-  if (!existsSync(path) && path !== "/") return disk(dirname(path));
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory() !== true && path !== "/") return disk(dirname(path));
   const { bavail, bsize } = statfsSync(path);
   return { device: statSync(path).dev, free: bavail * bsize, writable: isWritable(path) };
 }
 
-/** To root everything is, but for what is mounted read-only. */
-function isWritable(path: string): boolean {
+/** open(2)'s O_TMPFILE on Linux: a file without a name, gone when it is closed. */
+const O_TMPFILE = 0o20200000;
+
+/** By writing: after an error ext4 refuses every change, and is mounted as "rw" all the same (seen with Linux 6.12). */
+function isWritable(folder: string): boolean {
   try {
-    accessSync(path, constants.W_OK);
+    closeSync(openSync(folder, constants.O_WRONLY | O_TMPFILE, 0o600));
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return !["EROFS", "EIO"].includes((error as NodeJS.ErrnoException).code ?? "");
   }
 }
 

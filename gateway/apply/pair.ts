@@ -19,7 +19,8 @@ export interface PairReply {
 
 type Fields = Record<string, unknown>;
 
-const TIMEOUT_MS = 60_000;
+/** 5 to 7 s each on a droplet with nothing else to do. */
+const TIMEOUT_MS = 180_000;
 const CHANNEL = /^[a-z][a-z0-9_-]{0,63}$/;
 const CODE = /^[A-Za-z0-9]{4,16}$/;
 /** Everything else stays on the droplet: a device's record has its tokens. */
@@ -82,8 +83,9 @@ async function command(host: Host, args: string[]): Promise<{ code: number; stdo
   if (link.kind !== "link") throw new Refused("OpenClaw is not installed yet");
   const { code, stdout, stderr } = await openclaw(host, args, { version: link.target, timeoutMs: TIMEOUT_MS });
   const scrub = scrubber(readApplied(host).secrets);
+  const end = code === 124 ? `took longer than ${TIMEOUT_MS / 1000} s` : `ended with ${code}`;
   const words = scrub(`${stdout}\n${stderr}`.trim().slice(-500));
-  return { code, stdout, words: `openclaw ${args.slice(0, 2).join(" ")} ended with ${code}: ${words}` };
+  return { code, stdout, words: `openclaw ${args.slice(0, 2).join(" ")} ${end}: ${words}` };
 }
 
 const arrayOf = (value: unknown): Fields[] => (Array.isArray(value) ? (value as Fields[]) : []);

@@ -23,6 +23,11 @@ wait_for_room() {
   until has_room; do sleep 2; done
 }
 
-has_room() { [ -w . ] && [ "$(df --output=avail --block-size=1 . | tail -n 1)" -ge "$ROOM" ]; }
+# By writing: after an error of the disk it is mounted as "rw" all the same.
+has_room() {
+  local probe
+  [ "$(df --output=avail --block-size=1 . | tail -n 1)" -ge "$ROOM" ] || return 1
+  probe=$(mktemp .probe.XXXXXX 2>/dev/null) && rm "$probe"
+}
 
 main

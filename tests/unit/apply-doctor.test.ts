@@ -353,6 +353,13 @@ const SYSTEM: Fault[] = [
     /journalctl -k/,
   ],
   [
+    "a volume that takes no more after an error, though it is mounted as rw",
+    () => (patient.lackingRoom["/srv/hermes"] = { free: GIB, writable: false }),
+    "volume",
+    "fail",
+    /systemctl reboot/,
+  ],
+  [
     "a root disk that fills",
     () => (patient.disks[0] = ["/", 50 * GIB, 1.5 * GIB, 10, 9]),
     "free space",

@@ -1,0 +1,226 @@
+import { tearDown } from "../../localcloud/embedded-cloud";
+import type { ExecResult } from "../../localcloud/exec";
+import { waitFor } from "../../localcloud/network";
+import { hireJanitor } from "./janitor";
+import { OPERATIONS, operate, secretsIn, stackSecrets, tunnels } from "./operate";
+import { ProjectCopy } from "./project";
+
+/** The longest step: a whole start. */
+jest.setTimeout(900_000);
+
+const project = new ProjectCopy();
+let dismissJanitor: () => void = () => undefined;
+
+beforeAll(() => {
+  dismissJanitor = hireJanitor(project.dir, "lab");
+});
+
+beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
+
+afterAll(async () => {
+  await tearDown(project.lab);
+  project.remove();
+  dismissJanitor();
+});
+
+/** `hermes …` where the operator is. */
+const hermes = (...args: string[]): Promise<ExecResult> =>
+  project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
+
+interface Check {
+  name: string;
+  level: string;
+  found: string;
+  fix?: string;
+}
+
+async function check(name: string): Promise<Check> {
+  const { stdout } = await hermes("doctor", "--json");
+  const found = (JSON.parse(stdout) as { checks: Check[] }).checks.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`the doctor has no check ${name}: ${stdout}`);
+  return found;
+}
+
+/** Types every command of a fix that begins with hermes, as it stands there; resolves with what they printed. */
+async function type(fix = ""): Promise<string> {
+  const commands = fix.split(/; then |; |, then |: /).filter((part) => part.startsWith("hermes ssh "));
+  expect(commands).not.toEqual([]);
+  let printed = "";
+  // What restarts the droplet takes its own connection along.
+  for (const command of commands)
+    printed += (await project.exec(["node", "cli/hermes.js", ...command.split(" ").slice(1)])).stdout;
+  return printed;
+}
+
+const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
+const bootId = (): Promise<string> => project.droplet("stat -c %Y /proc/1").catch(() => "off");
+
+const ready = (): Promise<unknown> =>
+  waitFor("the gateway is ready", async () => (await hermes("status")).code === 0, {
+    timeoutMs: 240_000,
+    everyMs: 500,
+  });
+
+const editSoul = (): void => {
+  const soul = project.read("workspace/main/SOUL.md");
+  project.write("workspace/main/SOUL.md", `${soul}\nEdition ${soul.length}.\n`);
+};
+
+/** An apply that fails leaves the very process that ran. */
+async function refused(words: RegExp): Promise<void> {
+  const pid = await gatewayPid();
+  const up = await project.up();
+  expect(up.code).not.toBe(0);
+  expect(up.stdout + up.stderr).toMatch(words);
+  expect(await gatewayPid()).toBe(pid);
+  expect((await hermes("status")).code).toBe(0);
+}
+
+async function applies(): Promise<void> {
+  const up = await project.up();
+  expect({ code: up.code, out: up.code === 0 ? "" : (up.stdout + up.stderr).slice(-3000) }).toEqual({
+    code: 0,
+    out: "",
+  });
+}
+
+it("npm start ends healthy", async () => {
+  const start = await project.run(["npm", "start"]);
+  expect({ code: start.code, out: start.code === 0 ? "" : (start.stdout + start.stderr).slice(-3000) }).toEqual({
+    code: 0,
+    out: "",
+  });
+});
+
+describe("a stack with the tailnet as the way in is operated by", () => {
+  it.each(OPERATIONS)("hermes $args", (operation) => operate(project, operation));
+
+  it("hermes tunnel, which carries a request to the gateway", () => tunnels(project));
+});
+
+describe("without DNS", () => {
+  it("the gateway stays ready, the doctor names it, and its fix mends it", async () => {
+    await project.droplet("systemctl stop systemd-resolved");
+    expect((await hermes("status")).code).toBe(0);
+    const dns = await check("dns");
+    expect(dns).toMatchObject({ level: "fail", found: expect.stringContaining("openrouter.ai") as string });
+    await type(dns.fix);
+    expect(await check("dns")).toMatchObject({ level: "ok" });
+  });
+});
+
+describe("a full volume", () => {
+  const FILLER = "/var/lib/openclaw/workspaces/main/filler";
+
+  it("refuses an edit, names the disk, and leaves the gateway as it is", async () => {
+    // In two steps: the last blocks are not one piece.
+    const fill = `fallocate -l "$(df --output=avail -B1 /srv/hermes | tail -1)" ${FILLER}/a; head -c 1G /dev/zero >${FILLER}/b`;
+    await project.droplet(`mkdir -p ${FILLER}; { ${fill}; } 2>/dev/null; df /srv/hermes >&2`);
+    editSoul();
+    await refused(/SOUL\.md cannot be written: the disk is full\. Make room \(hermes doctor says where\)/);
+  });
+
+  it("keeps a gateway that was killed from ending for good: it waits, and status and doctor say for what", async () => {
+    const pid = await gatewayPid();
+    await project.droplet(`kill -9 ${pid}`);
+    await waitFor("another process", async () => !["0", pid].includes(await gatewayPid()), { timeoutMs: 60_000 });
+    const status = await hermes("status");
+    expect(status.code).toBe(3);
+    expect(status.stderr).toMatch(/\/var\/lib\/openclaw cannot be written: the disk is full/);
+    expect(await check("gateway")).toMatchObject({
+      level: "fail",
+      fix: expect.stringContaining("mend the disk") as string,
+    });
+  });
+
+  it("is healed by what the doctor's fix shows, and then takes the edit", async () => {
+    const { level, fix } = await check("free space");
+    expect(level).toBe("fail");
+    expect(await type(fix)).toContain("/workspaces/main");
+    await project.droplet(`rm -r ${FILLER}`);
+    await ready();
+    await applies();
+  });
+});
+
+describe("a full root disk", () => {
+  // A droplet of the embedded cloud has this machine's disk, which nobody wants full: the books stand for it.
+  it("refuses an edit, and leaves the gateway as it is", async () => {
+    const books = "/var/lib/hermes";
+    await project.droplet(
+      `cp -a ${books} /run/books && mount -t tmpfs -o size=2m none ${books} && cp -a /run/books/. ${books} && rm -r /run/books; ` +
+        `head -c 4m /dev/zero >${books}/filler 2>/dev/null; df ${books} >&2`,
+    );
+    editSoul();
+    await refused(/\/var\/lib\/hermes\/stage\/config\.json cannot be written: the disk is full/);
+    await project.droplet(`umount ${books}`);
+    await applies();
+  });
+});
+
+describe("a volume that went read-only, as after an error of the disk", () => {
+  it("refuses an edit, and leaves the gateway as it is", async () => {
+    await project.droplet("mount -o remount,abort /srv/hermes");
+    editSoul();
+    await refused(/cannot be written: the disk is read-only/);
+  });
+
+  it("is named by the doctor, whose fix mends it", async () => {
+    const { level, found, fix } = await check("volume");
+    expect([level, found]).toEqual(["fail", expect.stringContaining("read-only")]);
+    const boot = await bootId();
+    await type(fix);
+    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await ready();
+    await applies();
+  });
+});
+
+describe("an upgrade while npm's registry is down", () => {
+  it("is refused, and the old version runs on", async () => {
+    await project.control("services/faults", { registryDown: true });
+    const before = project.read("Pulumi.hermes.yaml");
+    project.write("Pulumi.hermes.yaml", before.replace('version: "2026.9.6"', 'version: "2026.9.7"'));
+    await refused(/registry .* does not answer/);
+    project.write("Pulumi.hermes.yaml", before);
+    await project.control("services/faults", { registryDown: false });
+    await applies();
+  });
+});
+
+describe("the tailnet's control server, when it is down", () => {
+  it("is not needed by what is connected: status and doctor get there, and the doctor names it", async () => {
+    await project.control("tailscale/server", { running: false });
+    expect((await hermes("status")).code).toBe(0);
+    await waitFor("the doctor names it", async () => (await check("tailnet")).level === "fail", { timeoutMs: 120_000 });
+    expect((await hermes("status")).code).toBe(0);
+  });
+
+  it("is waited for after a reboot, and everything is well when it is back", async () => {
+    const boot = await bootId();
+    await project.droplet("systemctl reboot").catch(() => undefined);
+    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await waitFor(
+      "the gateway is ready",
+      async () =>
+        project.droplet("hermes-apply status").then(
+          () => true,
+          () => false,
+        ),
+      {
+        timeoutMs: 240_000,
+      },
+    );
+    await project.control("tailscale/server", { running: true });
+    await ready();
+    await waitFor("the doctor is content", async () => (await check("tailnet")).level === "ok", { timeoutMs: 120_000 });
+    await applies();
+  });
+});
+
+it("no secret was printed by any of it", async () => {
+  const secrets = await stackSecrets(project);
+  // The search can see.
+  expect(secretsIn(Object.values(secrets).join("\n"), secrets)).toEqual(Object.keys(secrets));
+  expect(secretsIn(project.printed.join("\n"), secrets)).toEqual([]);
+});
