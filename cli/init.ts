@@ -4,6 +4,7 @@ import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { load } from "js-yaml";
 import { utils } from "ssh2";
+import { newKeyPair } from "./age";
 import { CommandError, EXIT } from "./output";
 import { pulumiOutput, runPulumi } from "./pulumi";
 import { stackOutputs } from "./stack";
@@ -74,6 +75,7 @@ export async function init(options: InitOptions): Promise<{ stack: string; set: 
     await setConfig(onStack, `hermes:secrets.${name}`, await valueOf(name), ["--path", "--secret"]);
     set.push(name);
   }
+  if (!present.has("backupKey") && (await setBackupKey(onStack))) set.push("backupKey");
   return { stack, set, kept: wanted.filter((name) => !set.includes(name)) };
 }
 
@@ -91,6 +93,18 @@ async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void>
       `  If the old one is lost: hermes rotate ${name} --lost; pulumi up (a new droplet, the state stays)`,
     EXIT.refused,
   );
+}
+
+/**
+ * Both halves at once; a key that is there is never replaced: the backups made for it would be lost. Without age on this
+ * machine there is none, and backups are refused until there is.
+ */
+async function setBackupKey(onStack: string[]): Promise<boolean> {
+  const pair = newKeyPair();
+  if (pair === undefined) return false;
+  await setConfig(onStack, "hermes:secrets.backupKey", pair.identity, ["--path", "--secret"]);
+  await setConfig(onStack, "hermes:backup.recipient", pair.recipient, ["--path"]);
+  return true;
 }
 
 function wantedSecrets(config: Record<string, unknown>): string[] {

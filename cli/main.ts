@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { gatewayStatus } from "../remote/gateway-status";
 import { openTunnel } from "../remote/ssh";
+import { addBackupCommands } from "./backup";
 import { addDoctorCommand } from "./doctor";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
@@ -53,6 +54,7 @@ function program(): Command {
   addPairCommands(hermes);
   addUpgradeCommand(hermes);
   addRotateCommand(hermes);
+  addBackupCommands(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);
   addLocalCommands(hermes);

@@ -42,9 +42,12 @@ export const asCloudFailure = (error: Error): never => {
 };
 
 /** One run of hermes-apply, its one line of standard output read and scrubbed. @throws CommandError when it said none */
-export async function hermesApply<T>(reach: Reach, verbs: string, stdin?: string): Promise<T> {
-  const input = stdin === undefined ? {} : { stdin };
-  const { code, stdout, stderr } = await runOverSsh(reach, `hermes-apply ${verbs}`, input).catch(asCloudFailure);
+export async function hermesApply<T>(
+  reach: Reach,
+  verbs: string,
+  options: { stdin?: string; timeoutMs?: number } = {},
+): Promise<T> {
+  const { code, stdout, stderr } = await runOverSsh(reach, `hermes-apply ${verbs}`, options).catch(asCloudFailure);
   const scrub = secretScrubber(reach.secrets);
   const line = scrub(stdout).trim().split("\n").at(-1) ?? "";
   const reply = parse<T & { ok?: boolean; error?: string }>(line);

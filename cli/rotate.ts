@@ -170,7 +170,7 @@ function partsOf(options: RotateOptions): RotateParts {
   return {
     reach: () => sshTarget(options),
     apply: async (reach, verbs, stdin) => {
-      const reply = await hermesApply<{ ok: boolean; error?: string }>(reach, verbs, stdin);
+      const reply = await hermesApply<{ ok: boolean; error?: string }>(reach, verbs, { stdin });
       if (!reply.ok) throw new CommandError(reply.error ?? `hermes-apply ${verbs} failed`, EXIT.unhealthy);
     },
     logIn: async (target) => void (await runOverSsh(target, "true")),

@@ -15,7 +15,7 @@ import {
   type BundleFile,
 } from "../gateway/bundle";
 import { applyProgram, gatewayFiles, unitMemory } from "../gateway/files";
-import { gatewaySecretNames } from "../gateway/secret-names";
+import { backupSecretNames, gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
@@ -105,8 +105,9 @@ export class Hermes extends pulumi.ComponentResource {
     const bundle = authorizedKeys(args).apply((keys) =>
       configBundle({ config, files: { ...files, "/root/.ssh/authorized_keys": keys }, workspaces, local }),
     );
+    const needed = [...gatewaySecretNames(config), ...backupSecretNames(config)];
     const secrets = pulumi
-      .all(Object.fromEntries(gatewaySecretNames(config).map((each) => [each, secret(args, each)])))
+      .all(Object.fromEntries(needed.map((each) => [each, secret(args, each)])))
       .apply((values) => secretsBundle(values));
     const activation = pulumi
       .all([bundle, secrets])

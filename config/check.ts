@@ -1,6 +1,7 @@
 import type { Catalogue } from "../planner/catalogue";
 import { readAccess } from "./access";
 import { readAgents } from "./agents";
+import { readBackup } from "./backup";
 import { DEFAULTS, KEY_NAMES } from "./keys";
 import { readMachine } from "./machine";
 import { readMcpServers } from "./mcp";
@@ -67,6 +68,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     agents,
     mcpServers: readMcpServers(reader, raw["mcpServers"], Object.keys(context.secrets), referenced),
     ...(telegram ? { telegram } : {}),
+    backup: readBackup(reader, raw["backup"], context.stack),
     verify: { agentTurn: reader.boolean("hermes:verify.agentTurn", verify["agentTurn"], DEFAULTS.agentTurn) ?? true },
     bootstrapRevision: readRevision(reader, raw["bootstrapRevision"]),
     sources: readSources(reader, raw["sources"], node.version),
@@ -158,8 +160,14 @@ function neededSecrets(config: HermesConfig) {
     ...(config.access.mode === "ssh"
       ? { hostKey: 'with hermes:access "ssh" the droplet proves itself by it at the first login' }
       : {}),
+    ...(config.backup.to === undefined ? {} : BACKUP_SECRETS),
   };
 }
+
+const BACKUP_SECRETS = {
+  backupS3KeyId: "it opens the bucket of hermes:backup.to",
+  backupS3Secret: "it opens the bucket of hermes:backup.to",
+};
 
 /** What no value may hold, whatever its key: the closed ports, and secrets. */
 function checkPlainValue(reader: Reader, key: string, value: unknown): void {

@@ -82,6 +82,10 @@ function valueFault(name: string, value: string): string | undefined {
       return tokenFault(value);
     case "openrouterApiKey":
       return /^[\x21-\x7e]{8,}$/.test(value) ? undefined : "it is not a key of OpenRouter";
+    case "backupKey":
+      return /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/.test(value)
+        ? undefined
+        : "it is not an age identity (AGE-SECRET-KEY-1…)";
     case "telegramBotToken":
       return /^\d{5,}:[A-Za-z0-9_-]{20,}$/.test(value) ? undefined : "it is not a token of Telegram's BotFather";
     default:
@@ -135,6 +139,8 @@ function allowed(name: string): string {
     case "hostKey":
     case "hostKeyNext":
       return "An OpenSSH private key of type ed25519 without a passphrase, each key for one purpose.";
+    case "backupKey":
+      return "An age identity, as age-keygen or `hermes init` makes one. Keep a copy outside: without it no backup can be read.";
     case "openrouterApiKey":
       return "A key of https://openrouter.ai/settings/keys, on one line.";
     case "telegramBotToken":
@@ -149,6 +155,8 @@ export function how(name: string): string {
   const set = `pulumi config set --secret --path 'hermes:secrets.${name}'`;
   if (name === "gatewayToken") return `Run: openssl rand -hex 32 | ${set}`;
   if (KEY_SECRETS.includes(name)) return `Run: ssh-keygen -q -t ed25519 -N '' -f ${name} && ${set} < ${name}`;
+  if (name === "backupKey")
+    return `Run: age-keygen | grep ^AGE | ${set} (and put what it says on the screen, age1…, into hermes:backup.recipient)`;
   return `Run: ${set} (it asks for the value)`;
 }
 

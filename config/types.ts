@@ -31,6 +31,7 @@ export interface HermesConfig {
   telegram?: TelegramConfig;
   /** Protected volume for state, GiB; 0: state lives on the root disk and dies with the droplet. */
   volumeGiB: number;
+  backup: BackupConfig;
   verify: VerifyConfig;
   /** Raised by one to replace the droplet on purpose. */
   bootstrapRevision: number;
@@ -104,6 +105,26 @@ export interface VerifyConfig {
   agentTurn: boolean;
 }
 
+export interface BackupConfig {
+  /** age recipient (age1…) that backups are encrypted for: the public half of the secret backupKey. */
+  recipient?: string;
+  /** Bucket of an S3-compatible service; absent: backups are made by hand only. */
+  to?: BucketConfig;
+  /** systemd's OnCalendar; half an hour at random is added. */
+  schedule: string;
+  /** How many of the newest stay in the bucket. */
+  keep: number;
+}
+
+export interface BucketConfig {
+  /** https URL of the service, without the bucket's name. */
+  endpoint: string;
+  region: string;
+  bucket: string;
+  /** Ends with a slash, or is empty. */
+  prefix: string;
+}
+
 export interface SourcesConfig {
   /** `{version}` in the URL is replaced by node.version. */
   node: { url: string; sha256: string };
@@ -118,6 +139,7 @@ export const KNOWN_SECRETS = [
   ...(["openrouterApiKey", "telegramBotToken", "gatewayToken", "deployKey", "hostKey"] as const),
   // There while `hermes rotate` is under way, so that no key is lost when it is cut off.
   ...(["deployKeyNext", "hostKeyNext"] as const),
+  ...(["backupKey", "backupS3KeyId", "backupS3Secret"] as const),
 ] as const;
 
 /** The secrets that are private keys of SSH. */

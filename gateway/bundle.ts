@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { OLLAMA_VERSION, type HermesConfig } from "../config/types";
 import type { LocalModelPlan } from "../planner/types";
 import { secretPath } from "./paths";
+import { isRootSecret } from "./secret-names";
 
 /** A file of a bundle. Text is an array of lines, so that a preview shows which line changed; `lines.join("\n")` is the file. */
 export type BundleFile = BundleMeta & ({ text: string[] } | { base64: string });
@@ -69,9 +70,10 @@ export function localModelTrigger(config: HermesConfig, local: LocalModelPlan | 
 
 /** The hidden bundle, on the standard input of `hermes-apply stage secrets`: one file per secret, without a line break at its end. */
 export function secretsBundle(values: Record<string, string>): string {
+  const owner = (name: string) => (isRootSecret(name) ? "root:root" : "openclaw:openclaw");
   const files = Object.entries(values).map(([name, value]) => [
     secretPath(name),
-    textFile(value, { mode: "0400", owner: "openclaw:openclaw" }),
+    textFile(value, { mode: "0400", owner: owner(name) }),
   ]);
   return stableJson({ hermes: 1, kind: "secrets", files: Object.fromEntries(files) });
 }

@@ -60,8 +60,21 @@ export function gatewayFiles(
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
     ...(config.volumeGiB > 0 ? volumeDropIns() : {}),
+    [`${UNITS}/hermes-backup.service`]: textFile(read("hermes-backup.service"), DATA),
+    [`${UNITS}/hermes-backup.timer`]: textFile(read("hermes-backup.timer"), DATA),
+    ...backupFiles(config),
     ...scripts(),
     ...(local === undefined ? {} : ollamaFiles(local)),
+  };
+}
+
+/** The bucket and the time. The units are there on every droplet, and do nothing without a bucket. */
+function backupFiles({ backup: { recipient, to, schedule, keep } }: HermesConfig): Record<string, BundleFile> {
+  if (to === undefined) return {};
+  const drop = lines(["[Timer]", "OnCalendar=", `OnCalendar=${schedule}`]);
+  return {
+    "/etc/hermes/backup.json": textFile(`${JSON.stringify({ ...to, keep, recipient }, null, 2)}\n`, DATA),
+    [`${UNITS}/hermes-backup.timer.d/schedule.conf`]: textFile(drop, DATA),
   };
 }
 

@@ -14,6 +14,13 @@ export function gatewaySecretNames(config: HermesConfig): string[] {
   return [...names].sort();
 }
 
+/** What opens the bucket of the backups; without one nothing goes to the droplet. `backupKey` never does. */
+export const backupSecretNames = (config: HermesConfig): string[] =>
+  config.backup.to === undefined ? [] : ["backupS3KeyId", "backupS3Secret"];
+
+/** For root alone: the gateway has no business with them. */
+export const isRootSecret = (name: string): boolean => ["backupS3KeyId", "backupS3Secret"].includes(name);
+
 /** Every model that some agent may use, each once, in the order of the chain. */
 export function usedModels(config: HermesConfig): string[] {
   const own = Object.values(config.agents).flatMap((agent) => (agent.model === undefined ? [] : [agent.model]));

@@ -1,17 +1,18 @@
-import { existsSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESSES } from "./addresses";
 import { control } from "./control";
 import { labCredentials } from "./credentials";
 import { releaseDroplets } from "./droplets";
-import { engineEnvironment, ensurePrograms, type Programs } from "./engine";
+import { engineEnvironment, ensurePrograms, RECIPES, type Programs } from "./engine";
+import { ensureBuilt } from "./engine/build";
 import { operatorCommand, readCommitted, writeStackFile } from "./exec";
 import { ensureImage, IMAGES } from "./image";
 import type { Lab } from "./lab";
 import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
 import { ensurePackages } from "./packages";
 import { isRunning, recordedProcesses, startRecorded, stopRecorded } from "./processes";
-import { localSources, startUplink } from "./services";
+import { localSources, OBJECT_STORE, startUplink } from "./services";
 import { operatorEnvironment as tailnetEnvironment, startOperator, tailnetCredentials } from "./tailnet";
 
 /** What a long step tells while it runs. */
@@ -38,11 +39,18 @@ export function hindrance(): string | undefined {
 export const daemonRuns = (lab: Lab): boolean =>
   recordedProcesses(lab).some((process) => process.name === "daemon" && isRunning(process));
 
+/** Whether some stack of the project names the lab's buckets: their server takes a minute to build. */
+const wantsBucket = ({ project }: Lab): boolean =>
+  readdirSync(project)
+    .filter((name) => /^Pulumi\..+\.yaml$/.test(name))
+    .some((name) => readFileSync(join(project, name), "utf8").includes(OBJECT_STORE));
+
 /** Brings the embedded cloud up, or completes one that is half up. Safe to call when all is up. */
 export async function bringUp(lab: Lab, say: Say): Promise<Programs> {
   say.begin("programs");
   ensurePackages((text) => say.detail(text));
   const programs = await ensurePrograms(lab.cache, (text) => say.detail(text));
+  if (wantsBucket(lab)) await ensureBuilt(lab.cache, RECIPES.objectStore, (text) => say.detail(text));
   say.begin("droplet image");
   for (const image of Object.keys(IMAGES))
     await ensureImage(lab.cache, image, { onProgress: (text) => say.detail(text) });

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 
 /** Debian packages of the embedded cloud, each with a file that tells whether it is there. */
 export const DEBIAN_PACKAGES: Record<string, string> = {
+  age: "/usr/bin/age",
   "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
   dpkg: "/usr/bin/dpkg-deb",
   "apt-utils": "/usr/bin/apt-ftparchive",

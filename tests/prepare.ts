@@ -23,6 +23,7 @@ async function prepare(kind: string | undefined): Promise<void> {
   if (problem !== undefined) throw new Error(problem);
   ensurePackages(say);
   await ensurePrograms(cache, say);
+  await ensureBuilt(cache, RECIPES.objectStore, say);
   for (const image of Object.keys(IMAGES)) await ensureImage(cache, image, { onProgress: say });
 }
 

@@ -1,6 +1,7 @@
 // Makes two staged bundles the ones that run, or leaves everything as it was.
 import { chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
+import { needAge } from "./backup.ts";
 import type { Activation, ConfigBundle, SecretsBundle } from "./bundle.ts";
 import { Refused, contentOf, parseConfig, parseSecrets, sha256 } from "./bundle.ts";
 import type { Effects } from "./effects.ts";
@@ -22,6 +23,8 @@ import * as ollama from "./ollama.ts";
 import {
   AGENT,
   AGENT_WORKSPACES,
+  BACKUP_CONFIG,
+  BACKUP_TIMER,
   GATEWAY,
   INSTALL_OPENCLAW,
   OPENCLAW_CONFIG,
@@ -36,6 +39,7 @@ import {
 import type { Plan } from "./plan.ts";
 import { makePlan } from "./plan.ts";
 import { scrubber } from "./scrub.ts";
+import { recoverRestore } from "./restore.ts";
 import type { Applied } from "./store.ts";
 import { readApplied, readText, stagedText } from "./store.ts";
 import type { Journal } from "./transaction.ts";
@@ -171,6 +175,8 @@ function secretsAnywhere(host: Host): (SecretsBundle | undefined)[] {
 export async function recover(host: Host, options: { boot?: boolean } = {}): Promise<boolean> {
   // Secrets are in there.
   rmSync(host.path(VALIDATION), { recursive: true, force: true });
+  const unrestored = await recoverRestore(host, options);
+  if (unrestored !== undefined) host.say(unrestored);
   const journal = readJournal(host);
   if (journal === undefined) {
     discard(host);
@@ -367,6 +373,10 @@ async function around(host: Host, effects: Effects): Promise<void> {
   const systemctl = (...args: string[]) => must(host, args);
   if (effects.daemonReload) await systemctl("daemon-reload");
   if (effects.enable.length > 0) await systemctl("enable", ...effects.enable);
+  if (effects.backupTimer) {
+    if (readText(host, BACKUP_CONFIG) !== undefined) await needAge(host);
+    await systemctl("restart", BACKUP_TIMER);
+  }
   if (effects.journald) await systemctl("restart", "systemd-journald.service");
   if (effects.nftables) await systemctl("reload-or-restart", "hermes-nftables.service");
   if (effects.sshd) await systemctl("try-reload-or-restart", "ssh.service");
@@ -430,7 +440,10 @@ async function undoAll(host: Host, journal: Journal): Promise<string | undefined
   await undo(host, journal);
   const agent = effects.agent && !added.includes(AGENT);
   const nftables = effects.nftables && !added.includes("hermes-nftables.service");
-  await around(host, { ...effects, agent, nftables, enable: [] }).catch((error: Error) => host.say(error.message));
+  const backupTimer = effects.backupTimer && !added.includes(BACKUP_TIMER);
+  await around(host, { ...effects, agent, nftables, backupTimer, enable: [] }).catch((error: Error) =>
+    host.say(error.message),
+  );
   if (!wasRunning) return undefined;
   // One that took nothing of it goes on: on a disk that takes no more it would not come up again.
   const untouched = journal.state === undefined && effects.gateway === "none" && !effects.secretsReload;

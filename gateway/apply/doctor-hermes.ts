@@ -1,11 +1,24 @@
 // The doctor's checks of what hermes itself put on the droplet: the books, the files, the versions, the gateway.
 import { existsSync } from "node:fs";
+import type { LastBackup } from "./backup.ts";
+import { LAST_BACKUP } from "./backup.ts";
+import { backupTime } from "./backup-names.ts";
 import { contentOf, sha256 } from "./bundle.ts";
 import type { Check } from "./doctor-findings.ts";
-import { APPLY_AGAIN, fail, ok, output, properties, warn } from "./doctor-findings.ts";
+import { APPLY_AGAIN, clock, fail, ok, output, properties, warn } from "./doctor-findings.ts";
 import { describe, isReady, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { GATEWAY, NODE, OPENCLAW_CONFIG, OPENCLAW_CURRENT, STATE, WORKSPACES, openclawProgram } from "./places.ts";
+import {
+  BACKUP_CONFIG,
+  BACKUP_TIMER,
+  GATEWAY,
+  NODE,
+  OPENCLAW_CONFIG,
+  OPENCLAW_CURRENT,
+  STATE,
+  WORKSPACES,
+  openclawProgram,
+} from "./places.ts";
 import { drift } from "./plan.ts";
 import { localModel } from "./status.ts";
 import { readText, stagedText } from "./store.ts";
@@ -166,6 +179,26 @@ const model: Check = async ({ host, applied }) => {
   return fail(found.error ?? `${found.tag} does not run`, "hermes ssh hermes-apply local");
 };
 
+/** Only where a bucket is wanted; what is made by hand is the operator's to watch. */
+const backup: Check = async ({ host }) => {
+  if (readText(host, BACKUP_CONFIG) === undefined) return undefined;
+  const again = "hermes backup --to-bucket; hermes ssh journalctl -u hermes-backup";
+  const { ActiveState = "" } = properties(
+    await output(host, "systemctl", ["show", BACKUP_TIMER, "--property=ActiveState"]),
+  );
+  if (ActiveState !== "active") return fail(`${BACKUP_TIMER} is ${ActiveState || "not there"}`, APPLY_AGAIN);
+  const { name = "", error } = JSON.parse(readText(host, LAST_BACKUP) ?? "{}") as LastBackup;
+  const made = backupTime(name);
+  const hours = made === undefined ? undefined : Math.floor((await clock(host)) / 3600 - made / 3_600_000);
+  const newest = hours === undefined ? "none in the bucket yet" : `the newest is ${hours} h old`;
+  if (error !== undefined) return fail(`the last one failed, ${newest}: ${error}`, again);
+  if (hours === undefined) return warn(newest, again);
+  return hours < OVERDUE_HOURS ? ok(newest) : warn(newest, again);
+};
+
+/** A day, half an hour, and what a droplet that was off takes; who asks for fewer backups knows. */
+const OVERDUE_HOURS = 26;
+
 export const HERMES_CHECKS: Record<string, Check> = {
   gateway,
   bootstrap,
@@ -178,5 +211,6 @@ export const HERMES_CHECKS: Record<string, Check> = {
   openclaw,
   node,
   restarts,
+  backup,
   "local model": model,
 };

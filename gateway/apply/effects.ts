@@ -2,6 +2,7 @@
 import {
   AGENT,
   AGENT_WORKSPACES,
+  BACKUP_TIMER,
   GATEWAY,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
@@ -20,6 +21,8 @@ export interface Effects {
   nftables: boolean;
   sshd: boolean;
   agent: boolean;
+  /** When backups are made. */
+  backupTimer: boolean;
   gateway: "restart" | "reload" | "none";
   /** The gateway takes replaced secrets when told. */
   secretsReload: boolean;
@@ -32,7 +35,11 @@ export interface Effects {
 export function effectsOf(changes: Change[], inEnvironment: string[], configDiffers: boolean): Effects {
   const paths = changes.map((change) => change.path).filter((path) => !path.startsWith(`${WORKSPACES}/`));
   const any = (test: (path: string) => boolean) => paths.some(test);
-  const secrets = paths.filter((path) => path.startsWith(`${SECRETS}/`)).map((path) => path.slice(SECRETS.length + 1));
+  const secrets = paths
+    .filter((path) => path.startsWith(`${SECRETS}/`))
+    .map((path) => path.slice(SECRETS.length + 1))
+    // Root's; the gateway cannot read them.
+    .filter((name) => !name.startsWith("backup"));
   const units = changes.filter((change) => change.path.startsWith(`${UNITS}/`));
   const restart =
     any((path) => ofUnit(path, GATEWAY)) ||
@@ -50,6 +57,7 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
         path.startsWith("/etc/hermes-agent/") ||
         path.endsWith("/agent-setup.sh"),
     ),
+    backupTimer: any((path) => ofUnit(path, BACKUP_TIMER)),
     gateway: restart ? "restart" : configDiffers && paths.includes(OPENCLAW_CONFIG) ? "reload" : "none",
     secretsReload: !restart && secrets.length > 0,
   };

@@ -9,6 +9,9 @@
 //   recover [--boot]               put back an activation that was cut off
 //   status [--agent-turn]          how the gateway is
 //   doctor                         what is wrong with the droplet, and what mends it
+//   backup file RECIPIENT | stage RECIPIENT | bucket | clean
+//                                  the state, encrypted: for the operator to fetch, or into the bucket
+//   restore [--verify]             a decrypted backup from standard input in the place of the state
 //   pair list CHANNEL | approve CHANNEL CODE | devices
 //                                  who may talk to the agents
 //
@@ -18,6 +21,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { activate, recovery } from "./activate.ts";
+import { backup } from "./backup.ts";
 import { parseActivation } from "./bundle.ts";
 import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
@@ -26,18 +30,25 @@ import { authorise, becomeHost } from "./keys.ts";
 import { local } from "./local.ts";
 import { LOCK } from "./places.ts";
 import { pair } from "./pair.ts";
+import { restore } from "./restore.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
 
 const LOCK_BUSY = 75;
 /** They only look. */
 const UNLOCKED = ["status", "doctor"];
+/** Uploads may take long; what it makes it makes by a second hermes-apply. */
+const UPLOADS = "backup bucket";
 
 async function main(host: Host, verbs: string[]): Promise<number> {
   if (verbs[0] === "pair") {
     const reply = await pair(host, verbs.slice(1));
     print(reply);
     return reply.ok ? 0 : 3;
+  }
+  if (verbs[0] === "backup") {
+    print(await backup(host, verbs.slice(1)));
+    return 0;
   }
   switch (verbs.join(" ")) {
     case "stage config":
@@ -57,6 +68,12 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     case "stage host-key":
       print(await becomeHost(host, readFileSync(0, "utf8")));
       return 0;
+    case "restore":
+    case "restore --verify": {
+      const { code, reply } = await restore(host, verbs.includes("--verify"));
+      print(reply);
+      return code;
+    }
     case "local": {
       const { code, reply } = await local(host);
       print(reply);
@@ -82,7 +99,7 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     default:
       throw new Error(
         "usage: hermes-apply stage config|secrets|deploy-key|host-key|activate|local|recover [--boot]|" +
-          "status [--agent-turn]|doctor|pair",
+          "status [--agent-turn]|doctor|backup|restore|pair",
       );
   }
 }
@@ -96,7 +113,7 @@ function underLock(args: string[]): number {
   const flock = ["--wait", "60", "--conflict-exit-code", String(LOCK_BUSY), "--no-fork", LOCK, ...self];
   const { status, signal, error } = spawnSync("flock", flock, { stdio: "inherit", env });
   if (error !== undefined) throw error;
-  if (signal !== null && ["activate", "local"].includes(args[0] ?? "")) return afterKill(args, signal);
+  if (signal !== null && ["activate", "local", "restore"].includes(args[0] ?? "")) return afterKill(args, signal);
   if (status !== LOCK_BUSY) return status ?? 3;
   throw new Error("another hermes-apply is at work, and was not done within 60 s");
 }
@@ -114,7 +131,8 @@ function afterKill([verb = ""]: string[], signal: NodeJS.Signals): number {
 
 async function run(verbs: string[]): Promise<number> {
   try {
-    const locked = UNLOCKED.includes(verbs[0] ?? "") || process.env["HERMES_APPLY_LOCKED"] === "1";
+    const free = UNLOCKED.includes(verbs[0] ?? "") || verbs.join(" ") === UPLOADS;
+    const locked = free || process.env["HERMES_APPLY_LOCKED"] === "1";
     return locked ? await main(realHost(), verbs) : underLock(verbs);
   } catch (error) {
     process.stderr.write(`hermes-apply: ${(error as Error).message}\n`);

@@ -4,6 +4,16 @@ export const LOCK = "/run/hermes-apply.lock";
 export const STAGE = "/var/lib/hermes/stage";
 export const APPLIED = "/var/lib/hermes/applied";
 export const TRANSACTION = "/var/lib/hermes/transaction";
+/** A backup in the making, and an encrypted one until it was fetched. */
+export const BACKUP = "/var/lib/hermes/backup";
+/** Encrypted backups on their way into the bucket. */
+export const UPLOAD = "/var/lib/hermes/upload";
+/** The bucket; absent: there is none. */
+export const BACKUP_CONFIG = "/etc/hermes/backup.json";
+export const BACKUP_TIMER = "hermes-backup.timer";
+/** Where STATE is mounted from, and beside it, on the same file system, what a restore needs. */
+export const STATE_HOME = "/srv/hermes/openclaw";
+export const RESTORE = "/srv/hermes/restore";
 export const VALIDATION = "/run/hermes-validate";
 
 export const OPENCLAW_CONFIG = "/etc/openclaw/openclaw.json";

@@ -1,10 +1,6 @@
-// An S3-compatible bucket: the five calls that backups need, signed by AWS's Signature Version 4. No relative imports: the
-// command line uses this file as well.
-import { createHash, createHmac } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { request as plainRequest, type IncomingMessage } from "node:http";
-import { request as tlsRequest } from "node:https";
-import { pipeline } from "node:stream/promises";
+// An S3-compatible bucket: the five calls that backups need, made and signed by curl. Keys and addresses reach it on
+// standard input, so that no list of processes shows them. No relative imports: the command line uses this file as well.
+import { spawn } from "node:child_process";
 
 export interface Bucket {
   /** For example https://nyc3.digitaloceanspaces.com; the bucket's name goes into the path. */
@@ -25,72 +21,71 @@ interface Call {
   /** Empty: the bucket itself. */
   key: string;
   query?: Record<string, string>;
-  /** Hex. @default that of nothing */
-  payloadSha256?: string;
+  /** Further options of curl's, by their long names. */
+  options?: Record<string, string>;
 }
 
 /** The bucket said no, or could not be reached. */
 export class BucketError extends Error {}
 
-const SILENCE_MS = 60_000;
-const NOTHING = createHash("sha256").digest("hex");
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+/** Seconds without a byte after which a transfer is given up. */
+const SILENCE_S = "60";
+const CONNECT_S = "20";
 
 /** As RFC 3986 has it: what encodeURIComponent leaves alone and S3 does not. */
 const encode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** URL and headers of a call. Pure but for the clock. */
-export function sign(bucket: Bucket, call: Call, now = new Date()): { url: URL; headers: Record<string, string> } {
-  const url = new URL(bucket.endpoint);
-  const path = `/${[bucket.bucket, ...call.key.split("/")]
-    .filter((part) => part !== "")
-    .map(encode)
-    .join("/")}`;
+/** curl's configuration for one call. Pure. */
+export function curlConfig(bucket: Bucket, call: Call): string {
+  const path = [bucket.bucket, ...call.key.split("/")].filter((part) => part !== "").map(encode);
+  // Sorted: older versions of curl sign the query as it stands.
   const query = Object.entries(call.query ?? {})
     .map(([name, value]) => `${encode(name)}=${encode(value)}`)
     .sort()
     .join("&");
-  const time = now.toISOString().replace(/[-:]|\.\d+/g, "");
-  const scope = `${time.slice(0, 8)}/${bucket.region}/s3/aws4_request`;
-  const payload = call.payloadSha256 ?? NOTHING;
-  const headers = { host: url.host, "x-amz-content-sha256": payload, "x-amz-date": time };
-  const names = Object.keys(headers).join(";");
-  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
-  const canonical = [call.method, path, query, lines.join(""), names, payload].join("\n");
-  const toSign = ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n");
-  const key = scope.split("/").reduce<string | Buffer>((from, part) => hmac(from, part), `AWS4${bucket.secret}`);
-  const credential = `Credential=${bucket.keyId}/${scope}`;
-  const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=${names}, Signature=${hmac(key, toSign).toString("hex")}`;
-  const full = new URL(`${path}${query === "" ? "" : `?${query}`}`, url);
-  return { url: full, headers: { ...headers, authorization } };
+  const url = `${bucket.endpoint.replace(/\/+$/, "")}/${path.join("/")}${query === "" ? "" : `?${query}`}`;
+  const options = {
+    url,
+    user: `${bucket.keyId}:${bucket.secret}`,
+    "aws-sigv4": `aws:amz:${bucket.region}:s3`,
+    proto: "=http,https",
+    "connect-timeout": CONNECT_S,
+    "speed-limit": "1",
+    "speed-time": SILENCE_S,
+    "write-out": "%{stderr}%{http_code} %header{content-length}",
+    ...call.options,
+  };
+  const flags = [
+    ...(call.method === "HEAD" ? ["head"] : []),
+    ...(call.method === "DELETE" ? ['request = "DELETE"'] : []),
+    // A refusal must not end up in the file.
+    ...(call.options?.["output"] === undefined ? [] : ["fail"]),
+  ];
+  return [...flags, ...Object.entries(options).map(([name, value]) => `${name} = ${quote(value)}`), ""].join("\n");
 }
 
-/** @throws BucketError */
-export async function putFile(bucket: Bucket, key: string, file: string, is: { bytes: number; sha256: string }) {
-  const body = (into: NodeJS.WritableStream) => pipeline(createReadStream(file), into);
-  const response = await send(bucket, { method: "PUT", key, payloadSha256: is.sha256 }, { bytes: is.bytes, body });
-  await textOf(response);
+const quote = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"`;
+
+/** @param is - what is in the file; the service compares the hash. @throws BucketError */
+export async function putFile(bucket: Bucket, key: string, file: string, is: { sha256: string }): Promise<void> {
+  const header = `x-amz-content-sha256: ${is.sha256}`;
+  await send(bucket, { method: "PUT", key, options: { "upload-file": file, header } });
 }
 
 /** What is stored there. @throws BucketError also when there is no such object */
 export async function sizeOf(bucket: Bucket, key: string): Promise<number> {
-  const response = await send(bucket, { method: "HEAD", key });
-  response.resume();
-  return Number(response.headers["content-length"]);
+  return (await send(bucket, { method: "HEAD", key })).length;
 }
 
-/** @throws BucketError */
+/** Into a file that is not there yet. @throws BucketError */
 export async function getFile(bucket: Bucket, key: string, file: string): Promise<void> {
-  const response = await send(bucket, { method: "GET", key });
-  await pipeline(response, createWriteStream(file, { mode: 0o600, flags: "wx" }));
+  await send(bucket, { method: "GET", key, options: { output: file } });
 }
 
 /** @throws BucketError */
 export async function remove(bucket: Bucket, key: string): Promise<void> {
-  await textOf(await send(bucket, { method: "DELETE", key }));
+  await send(bucket, { method: "DELETE", key });
 }
 
 /** Everything below a prefix, in the order of the names. @throws BucketError */
@@ -99,12 +94,11 @@ export async function list(bucket: Bucket, prefix: string): Promise<Stored[]> {
   let token: string | undefined;
   do {
     const more = token === undefined ? {} : { "continuation-token": token };
-    const query = { "list-type": "2", prefix, ...more };
-    const text = await textOf(await send(bucket, { method: "GET", key: "", query }));
-    for (const [, entry = ""] of text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
+    const { body } = await send(bucket, { method: "GET", key: "", query: { "list-type": "2", prefix, ...more } });
+    for (const [, entry = ""] of body.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
       found.push({ key: element(entry, "Key") ?? "", bytes: Number(element(entry, "Size")) });
     }
-    token = element(text, "IsTruncated") === "true" ? element(text, "NextContinuationToken") : undefined;
+    token = element(body, "IsTruncated") === "true" ? element(body, "NextContinuationToken") : undefined;
   } while (token !== undefined);
   return found.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
@@ -118,34 +112,29 @@ function element(xml: string, name: string): string | undefined {
   );
 }
 
-interface Body {
-  bytes: number;
-  body(into: NodeJS.WritableStream): Promise<unknown>;
+/** An answer of 2xx. @throws BucketError that says what was asked for, and never with which key */
+async function send(bucket: Bucket, call: Call): Promise<{ body: string; length: number }> {
+  const { code, stdout, stderr } = await curl(curlConfig(bucket, call));
+  const [, words = "", status = "0", length = ""] = /^([\s\S]*?)(\d{3}) (\d*)$/.exec(stderr) ?? [stderr, stderr];
+  if (code === 0 && /^2/.test(status)) return { body: stdout, length: Number(length) };
+  const what = `${call.method} ${bucket.endpoint}/${bucket.bucket}${call.key === "" ? "" : `/${call.key}`}`;
+  const said = [element(stdout, "Code"), element(stdout, "Message")].filter((part) => part !== undefined).join(": ");
+  const reached = Number(status) > 0;
+  throw new BucketError(`${what}: ${reached ? `${status} ${said}` : words}`.trim());
 }
 
-/** A response of 2xx, its body still to be read. @throws BucketError */
-async function send(bucket: Bucket, call: Call, content?: Body): Promise<IncomingMessage> {
-  const { url, headers } = sign(bucket, call);
-  const request = url.protocol === "https:" ? tlsRequest : plainRequest;
-  const length = content === undefined ? {} : { "content-length": content.bytes };
-  const what = `${call.method} ${url.origin}/${bucket.bucket}${call.key === "" ? "" : `/${call.key}`}`;
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = request(url, { method: call.method, headers: { ...headers, ...length } }, resolve);
-    sent.setTimeout(SILENCE_MS, () => sent.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`)));
-    sent.on("error", (error) => reject(new BucketError(`${what}: ${error.message}`)));
-    if (content === undefined) sent.end();
-    // A server that refuses answers before it has read all: its answer counts, not the broken pipe.
-    else content.body(sent).catch((error: Error) => sent.destroy(error));
+/** First of its options: nobody's ~/.curlrc counts. */
+const CURL = ["--disable", "--silent", "--show-error", "--config", "-"];
+
+function curl(config: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("curl", CURL, { stdio: ["pipe", "pipe", "pipe"] });
+    const out = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].setEncoding("utf8").on("data", (text: string) => (out[name] += text));
+    }
+    child.once("error", (error) => reject(new BucketError(`curl, which buckets are reached with: ${error.message}`)));
+    child.once("close", (code) => resolve({ code, ...out }));
+    child.stdin.on("error", () => undefined).end(config);
   });
-  const status = response.statusCode ?? 0;
-  if (status >= 200 && status < 300) return response;
-  const said = await textOf(response).catch(() => "");
-  const why = [element(said, "Code"), element(said, "Message")].filter((part) => part !== undefined).join(": ");
-  throw new BucketError(`${what}: ${status}${why === "" ? "" : ` ${why}`}`);
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }

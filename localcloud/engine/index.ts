@@ -25,8 +25,6 @@ export interface Programs {
   headscale: string;
   tailscaled: string;
   tailscale: string;
-  /** An S3 server. */
-  objectStore: string;
 }
 
 export const STAND_INS = join(__dirname, "..", "providers", "bin");
@@ -39,10 +37,9 @@ export async function ensurePrograms(cache: string, onProgress: (line: string) =
   const engine = await ensureEngine(cache, onProgress);
   const tailscaled = await ensureBuilt(cache, RECIPES.tailscaled, onProgress);
   const headscale = await ensureBuilt(cache, RECIPES.headscale, onProgress);
-  const objectStore = await ensureBuilt(cache, RECIPES.objectStore, onProgress);
   const bin = join(cache, "bin");
   const tailscale = join(bin, "tailscale");
-  return { engine, bin, plugins: pluginFolder(cache), headscale, tailscaled, tailscale, objectStore };
+  return { engine, bin, plugins: pluginFolder(cache), headscale, tailscaled, tailscale };
 }
 
 /**

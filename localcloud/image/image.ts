@@ -14,7 +14,7 @@ export const IMAGES: Readonly<Record<string, string>> = { "debian-13-x64": "trix
 const PACKAGES = [
   ...["systemd-sysv", "systemd-resolved", "systemd-timesyncd", "dbus", "udev", "libpam-systemd"],
   ...["cloud-init", "netplan.io", "cloud-guest-utils", "e2fsprogs", "xfsprogs", "fdisk", "openssh-server", "sudo"],
-  ...["ca-certificates", "curl", "gnupg", "xz-utils", "zstd", "unattended-upgrades", "apt-utils"],
+  ...["age", "ca-certificates", "curl", "gnupg", "xz-utils", "zstd", "unattended-upgrades", "apt-utils"],
   ...["nftables", "iptables", "iproute2", "iputils-ping", "netbase", "procps", "psmisc", "python3", "less", "rsync"],
 ];
 

@@ -8,7 +8,7 @@ import { startDns, type Answer } from "./dns";
 import { Mirror } from "./mirror";
 import { nodeDistHost } from "./node-dist";
 import { ollamaHosts, openRegistry, type OllamaRegistry } from "./ollama";
-import { objectStoreHost, startObjectStore, type ObjectStore } from "./object-store";
+import { lazyObjectStore } from "./object-store";
 import { OpenRouter } from "./openrouter";
 import { tailscaleAptHost } from "./tailscale-apt";
 import { Telegram } from "./telegram";
@@ -82,7 +82,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     ...(options.telegramToken === undefined ? {} : { token: options.telegramToken }),
   });
   const ollama = openRegistry(lab);
-  const objectStore = options.objectStore && (await openObjectStore(lab, options.objectStore));
+  const objectStore = options.objectStore && openObjectStore(lab, options.objectStore);
   const hosts = new Map<string, Handler>([
     ...mirror.hosts(),
     ["nodejs.org", nodeDistHost(lab, log)],
@@ -90,7 +90,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
     ["openrouter.ai", openrouter.handler],
     ["api.telegram.org", telegram.handler],
     ...ollamaHosts(lab, ollama, log),
-    ...(objectStore === undefined ? [] : [[OBJECT_STORE, objectStoreHost(objectStore)] as const]),
+    ...(objectStore === undefined ? [] : [[OBJECT_STORE, objectStore.handler] as const]),
   ]);
   const dns = await startDns({ addresses: listen.addresses, port: listen.dnsPort, resolve: resolveName });
   const web = await startWeb({ ...listen, authority, hosts, log }).catch(async (error: unknown) => {
@@ -128,8 +128,8 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
   };
 }
 
-const openObjectStore = (lab: Lab, credentials: { keyId: string; secret: string }): Promise<ObjectStore> =>
-  startObjectStore({
+const openObjectStore = (lab: Lab, credentials: { keyId: string; secret: string }) =>
+  lazyObjectStore({
     program: join(lab.cache, "bin", RECIPES.objectStore.binary),
     dir: join(lab.dir, "object-store"),
     buckets: [BUCKET],

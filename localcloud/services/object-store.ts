@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { request } from "node:http";
+import { request, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Handler } from "./web";
 
@@ -80,17 +80,30 @@ function listening(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Passes a host of the lab's internet on to it. The name stays in the request: it is part of what was signed. */
-export const objectStoreHost =
-  (store: Pick<ObjectStore, "url">): Handler =>
-  (incoming, response) =>
-    new Promise((resolve) => {
-      const { method = "GET", url = "/", headers } = incoming;
-      const outgoing = request(`${store.url}${url}`, { method, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      });
-      outgoing.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
-      response.on("close", () => resolve());
-      incoming.pipe(outgoing);
+/** A store that is started by its first request: most labs never see one. */
+export function lazyObjectStore(options: ObjectStoreOptions): { handler: Handler; stop(): Promise<void> } {
+  let store: Promise<ObjectStore> | undefined;
+  return {
+    handler: async (incoming, response) => {
+      store ??= startObjectStore(options);
+      const started = await store.catch((error: Error) => error);
+      if (!(started instanceof Error)) return await passOn(started, incoming, response);
+      store = undefined;
+      response.writeHead(502).end(`${started.message}\n`);
+    },
+    stop: async () => void (await store?.then((started) => started.stop()).catch(() => undefined)),
+  };
+}
+
+/** Passes a request on to it. The name stays in the request: it is part of what was signed. */
+const passOn = (store: ObjectStore, incoming: IncomingMessage, response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const { method = "GET", url = "/", headers } = incoming;
+    const outgoing = request(`${store.url}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
     });
+    outgoing.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
+    response.on("close", () => resolve());
+    incoming.pipe(outgoing);
+  });

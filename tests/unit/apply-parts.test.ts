@@ -22,6 +22,8 @@ describe("what a changed file needs", () => {
     ["/etc/ssh/sshd_config.d/10-hermes.conf", { sshd: true }],
     ["/etc/systemd/journald.conf.d/hermes.conf", { journald: true }],
     ["/etc/hermes-agent/workspaces", { agent: true }],
+    ["/etc/systemd/system/hermes-backup.timer.d/schedule.conf", { backupTimer: true, daemonReload: true }],
+    ["/etc/openclaw/secrets/backupS3Secret", {}],
     ["/etc/systemd/system/hermes-workspaces.service", { agent: true, daemonReload: true }],
     ["/etc/systemd/system/openclaw-gateway.service.d/memory.conf", { gateway: "restart", daemonReload: true }],
     ["/etc/openclaw/environment", { gateway: "restart" }],
@@ -30,7 +32,15 @@ describe("what a changed file needs", () => {
     ["/usr/local/lib/hermes/wait-ready.sh", {}],
     ["/var/lib/openclaw/workspaces/main/etc/ssh/x", {}],
   ])("%s", (path, wanted) => {
-    const nothing = { daemonReload: false, enable: [], journald: false, nftables: false, sshd: false, agent: false };
+    const nothing = {
+      daemonReload: false,
+      enable: [],
+      journald: false,
+      nftables: false,
+      sshd: false,
+      agent: false,
+      backupTimer: false,
+    };
     expect(effects(path)).toEqual({ ...nothing, gateway: "none", secretsReload: false, ...wanted });
   });
 

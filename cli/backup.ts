@@ -1,0 +1,307 @@
+import { createHash } from "node:crypto";
+import { createWriteStream, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { PassThrough } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Command } from "commander";
+import { backupTime, isRecipient } from "../gateway/apply/backup-names";
+import { BucketError, getFile, list, type Bucket, type Stored } from "../gateway/apply/s3";
+import { streamOverSsh } from "../remote/stream";
+import { decrypt, proveEncrypted } from "./age";
+import { asCloudFailure, here, hermesApply, type Surroundings } from "./operate";
+import { CommandError, EXIT, table } from "./output";
+import { plain, secretScrubber } from "./scrub";
+import { selected, type Reach, type StackOptions } from "./stack";
+
+export interface BackupOptions extends StackOptions {
+  out?: string;
+  toBucket?: boolean;
+  json?: boolean;
+}
+
+export interface RestoreOptions extends StackOptions {
+  fromBucket?: string;
+  verify?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+export function addBackupCommands(hermes: Command): void {
+  const common = (command: Command) =>
+    command
+      .option("--stack <name>", "name of the stack; default: the selected one")
+      .option("--json", "one JSON document on stdout");
+  const backup = common(hermes.command("backup"))
+    .description("the state, encrypted, into a file here or into the stack's bucket; the gateway goes on")
+    .option("--out <file>", "where to; default: a file named by the time, in this folder")
+    .option("--to-bucket", "into the bucket of hermes:backup.to instead")
+    .action(async (options: BackupOptions) => void (process.exitCode = await runBackup(options)));
+  common(backup.command("list"))
+    .description("what is in the stack's bucket, newest last; needs no droplet")
+    .action(
+      async (_: object, command: Command) =>
+        void (process.exitCode = await runBackupList(command.optsWithGlobals<BackupOptions>())),
+    );
+  common(hermes.command("restore"))
+    .description("put the state of a backup in the place of the droplet's; the old one is back when that fails")
+    .argument("[file]", "a backup that hermes made")
+    .option("--from-bucket <name>", "one of `hermes backup list`, or latest")
+    .option("--verify", "everything but the swap: decrypt, unpack on the droplet, compare every hash")
+    .option("--yes", "do not ask")
+    .action(
+      async (file: string | undefined, options: RestoreOptions) =>
+        void (process.exitCode = await runRestore(file, options)),
+    );
+}
+
+interface MadeBackup {
+  ok: boolean;
+  name: string;
+  path?: string;
+  key?: string;
+  bytes: number;
+  sha256: string;
+  files: number;
+  openclaw: string;
+  removed?: string[];
+  error?: string;
+}
+
+/** Making and sending it; a large workspace on one slow CPU. */
+const BACKUP_MS = 3_600_000;
+
+export async function runBackup(options: BackupOptions, io: Surroundings = here()): Promise<number> {
+  if (options.out !== undefined && options.toBucket === true)
+    throw new CommandError("--out and --to-bucket: choose one of them", EXIT.usage);
+  if (options.out !== undefined && existsSync(options.out))
+    throw new CommandError(`${options.out} is there already: nothing is overwritten`, EXIT.input);
+  const reach = await io.connect(options);
+  const made =
+    options.toBucket === true
+      ? await apply(reach, "backup bucket")
+      : await toFile(reach, await recipientOf(options, io), options.out);
+  const where = made.key === undefined ? (made.path ?? "") : `bucket, ${made.key}`;
+  const removed = made.removed?.length ?? 0;
+  io.stdout.write(
+    options.json === true
+      ? `${JSON.stringify(made)}\n`
+      : `${table([
+          ["backup", plain(where)],
+          ["size", `${made.bytes} bytes, ${made.files} files, OpenClaw ${plain(made.openclaw)}`],
+          ...(removed === 0 ? [] : ([["removed", `${removed} older`]] as [string, string][])),
+          [
+            "restore",
+            made.key === undefined ? `hermes restore ${plain(where)}` : "hermes restore --from-bucket latest",
+          ],
+        ])}\n`,
+  );
+  return EXIT.ok;
+}
+
+async function apply(reach: Reach, verbs: string): Promise<MadeBackup> {
+  const made = await hermesApply<MadeBackup>(reach, verbs, { timeoutMs: BACKUP_MS });
+  if (made.ok) return made;
+  const error = plain(made.error ?? "no reason given");
+  throw new CommandError(error, /^(GET|PUT|HEAD|DELETE) /.test(error) ? EXIT.cloud : EXIT.unhealthy);
+}
+
+/** @throws CommandError when the stack has none */
+async function recipientOf(options: StackOptions, io: Surroundings): Promise<string> {
+  const { recipient } = await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>);
+  if (typeof recipient === "string" && isRecipient(recipient)) return recipient;
+  throw new CommandError(
+    "hermes:backup.recipient is not set: backups are encrypted for it. Install age, and make the key: hermes init",
+    EXIT.input,
+  );
+}
+
+async function toFile(reach: Reach, recipient: string, out: string | undefined): Promise<MadeBackup> {
+  const made = await apply(reach, `backup file ${recipient}`);
+  const file = out ?? made.name;
+  // What the droplet says ends up in a command and in a file's name.
+  if (backupTime(made.name) === undefined) throw new CommandError("the droplet named its backup oddly", EXIT.unhealthy);
+  try {
+    const hash = await fetchFile(reach, `/var/lib/hermes/backup/${made.name}`, file);
+    if (hash !== made.sha256)
+      throw new CommandError("what arrived is not what the droplet made: try again", EXIT.cloud);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  }
+  await hermesApply(reach, "backup clean");
+  return { ...made, path: file };
+}
+
+/** @returns its SHA-256 */
+async function fetchFile(reach: Reach, path: string, to: string): Promise<string> {
+  const through = new PassThrough();
+  const hash = createHash("sha256");
+  through.on("data", (data: Buffer) => hash.update(data));
+  const written = pipeline(through, createWriteStream(to, { mode: 0o600, flags: "wx" }));
+  const code = await streamOverSsh(reach, `cat ${path}`, {
+    onStdout: (data) => void through.write(data),
+    onStderr: () => undefined,
+  }).catch(asCloudFailure);
+  through.end();
+  await written;
+  if (code !== 0) throw new CommandError("the droplet's backup could not be fetched: try again", EXIT.cloud);
+  return hash.digest("hex");
+}
+
+export async function runBackupList(options: BackupOptions, io: Surroundings = here()): Promise<number> {
+  const found = await listed(await bucketOf(options, io));
+  io.stdout.write(
+    options.json === true
+      ? `${JSON.stringify(found)}\n`
+      : found.length === 0
+        ? "the bucket has no backup\n"
+        : `${table(found.map(({ name, bytes, created }) => [name, `${bytes} bytes, ${created}`]))}\n`,
+  );
+  return EXIT.ok;
+}
+
+interface StackBucket {
+  bucket: Bucket;
+  prefix: string;
+}
+
+async function listed({ bucket, prefix }: StackBucket) {
+  const all = await list(bucket, prefix).catch(bucketFailure);
+  return (all as Stored[]).flatMap(({ key, bytes }) => {
+    const name = key.slice(prefix.length);
+    const time = backupTime(name);
+    return time === undefined ? [] : [{ name, bytes, created: new Date(time).toISOString() }];
+  });
+}
+
+const bucketFailure = (error: Error): never => {
+  throw error instanceof BucketError ? new CommandError(error.message, EXIT.cloud) : error;
+};
+
+/** From the stack's configuration: when the droplet is lost, the bucket is not. */
+async function bucketOf(options: StackOptions, io: Surroundings): Promise<StackBucket> {
+  const secrets = await configOf(io, "hermes:secrets", options);
+  const backup = await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>);
+  const to = backup["to"] as Record<string, string> | undefined;
+  if (to === undefined)
+    throw new CommandError("this stack has no bucket for backups: set hermes:backup.to", EXIT.input);
+  const { endpoint = "", region = "", bucket = "" } = to;
+  const prefix = to["prefix"] ?? `${options.stack ?? (await io.pulumi(["stack", "--show-name"])).trim()}/`;
+  const [keyId, secret] = [secrets["backupS3KeyId"], secrets["backupS3Secret"]];
+  if (typeof keyId !== "string" || typeof secret !== "string")
+    throw new CommandError("hermes:secrets.backupS3KeyId and backupS3Secret are needed to open the bucket", EXIT.input);
+  return { bucket: { endpoint, region, bucket, keyId, secret }, prefix };
+}
+
+async function configOf(io: Surroundings, key: string, options: StackOptions): Promise<Record<string, unknown>> {
+  const text = await io.pulumi(["config", "get", "--path", key, ...selected(options)]);
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    // A parser's message would quote what it read.
+    throw new CommandError(`${key} is no map`, EXIT.input);
+  }
+}
+
+function identityOf(secrets: Record<string, string>): string {
+  const identity = secrets["backupKey"];
+  if (identity !== undefined) return identity;
+  throw new CommandError(
+    "hermes:secrets.backupKey is not set: without the key that a backup was encrypted for nobody can read it",
+    EXIT.input,
+  );
+}
+
+interface Restored {
+  ok: boolean;
+  changed?: boolean;
+  rolledBack?: boolean;
+  ready?: boolean;
+  created?: string;
+  openclaw?: string;
+  version?: string;
+  files?: number;
+  error?: string;
+}
+
+/** @returns 0 restored (or verified), 3 when the old state is back or the backup is not good */
+export async function runRestore(
+  file: string | undefined,
+  options: RestoreOptions,
+  io: Surroundings = here(),
+): Promise<number> {
+  if ((file === undefined) === (options.fromBucket === undefined))
+    throw new CommandError("name one backup: a file, or --from-bucket NAME (latest for the newest)", EXIT.usage);
+  const reach = await io.connect(options);
+  const identity = identityOf(reach.secrets);
+  const scratch = mkdtempSync(join(tmpdir(), "hermes-restore-"));
+  try {
+    const source = file ?? (await fromBucket(options, scratch, io));
+    await proveEncrypted(source, identity);
+    if (options.verify !== true) await confirm(reach, options, io);
+    const restored = await send(reach, source, identity, options.verify === true ? "restore --verify" : "restore");
+    io.stdout.write(options.json === true ? `${JSON.stringify(restored)}\n` : `${said(restored, options)}\n`);
+    return restored.ok ? EXIT.ok : EXIT.unhealthy;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function fromBucket(options: RestoreOptions, scratch: string, io: Surroundings): Promise<string> {
+  const where = await bucketOf(options, io);
+  const all = await listed(where);
+  const wanted = options.fromBucket === "latest" ? all.at(-1)?.name : options.fromBucket;
+  if (wanted === undefined || !all.some(({ name }) => name === wanted))
+    throw new CommandError(`the bucket has no such backup; see: hermes backup list`, EXIT.input);
+  const file = join(scratch, wanted);
+  await getFile(where.bucket, where.prefix + wanted, file).catch(bucketFailure);
+  return file;
+}
+
+async function confirm(reach: Reach, options: RestoreOptions, io: Surroundings): Promise<void> {
+  if (options.yes === true) return;
+  const { name } = reach.outputs.droplet;
+  if (io.stdin.isTTY !== true)
+    throw new CommandError(
+      `the state on ${name} would be replaced: say --yes, or run this on a terminal`,
+      EXIT.refused,
+    );
+  const terminal = createInterface({ input: io.stdin, output: io.stdout });
+  const answer = await terminal.question(`Replace the state on ${name}? Type its name: `);
+  terminal.close();
+  if (answer.trim() !== name) throw new CommandError("nothing was changed", EXIT.refused);
+}
+
+/** Decrypted on the way: the key stays here. The stub of hermes-apply passes no input on, so the program is called itself. */
+const PROGRAM = "NODE_USE_SYSTEM_CA=1 exec /usr/local/bin/node /opt/hermes/apply/current/main.ts";
+
+async function send(reach: Reach, file: string, identity: string, verbs: string): Promise<Restored> {
+  const stdin = new PassThrough();
+  const sent = decrypt(file, identity, stdin).catch(() => stdin.destroy());
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const code = await streamOverSsh(reach, `${PROGRAM} ${verbs}`, {
+    stdin,
+    onStdout: (data) => void out.push(data),
+    onStderr: (data) => void err.push(data),
+  }).catch(asCloudFailure);
+  stdin.destroy();
+  await sent;
+  const scrub = secretScrubber(reach.secrets);
+  const line = scrub(Buffer.concat(out).toString()).trim().split("\n").at(-1) ?? "";
+  try {
+    return JSON.parse(line) as Restored;
+  } catch {
+    const words = plain(scrub(Buffer.concat(err).toString()).trim().slice(-500));
+    throw new CommandError(`the restore ended with ${code} and said no result: ${words}`, EXIT.unhealthy);
+  }
+}
+
+function said(restored: Restored, options: RestoreOptions): string {
+  const what = `${restored.files ?? 0} files as they were backed up ${plain(restored.created ?? "")}`;
+  if (restored.ok) return options.verify === true ? `restorable: ${what}` : `restored: ${what}; the gateway is ready`;
+  const state = restored.rolledBack === true ? "the old state is back" : "nothing was changed";
+  return `not restored, ${state}: ${plain(restored.error ?? "no reason given")}`;
+}
