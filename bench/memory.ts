@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   const problem = hindrance();
   if (problem !== undefined) throw new Error(problem);
   const project = new ProjectCopy();
-  const dismissJanitor = hireJanitor(project.dir, "lab");
+  const dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   try {
     await (process.argv.includes("--growth") ? growth(project) : truth(project));
   } finally {

@@ -12,7 +12,7 @@ const project = new ProjectCopy();
 let dismissJanitor: () => void = () => undefined;
 
 beforeAll(() => {
-  dismissJanitor = hireJanitor(project.dir, "lab");
+  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
 });
 
 beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));

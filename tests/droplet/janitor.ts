@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname } from "node:path";
 import { labOf, type Lab } from "../../localcloud/lab";
 import { releaseDroplets } from "../../localcloud/droplets";
 import { destroyNetwork, run } from "../../localcloud/network";
@@ -19,10 +17,13 @@ export async function removeLab(lab: Lab): Promise<void> {
  * Starts a process that outlives an interrupted or killed test run and takes the lab down after it. A handler inside
  * the run cannot: jest does not wait for one.
  *
+ * @param temporary - folder that the test made for its copy of the project. What works in it is ended, and it is removed.
+ *   Absent: the project is somebody's clone, of which only the lab goes.
  * @returns ends the janitor, when the run has cleaned up by itself.
  */
-export function hireJanitor(project: string, instance: string): () => void {
-  const program = ["-r", "ts-node/register/transpile-only", __filename, project, instance, String(process.pid)];
+export function hireJanitor(project: string, instance: string, temporary = ""): () => void {
+  const args = [project, instance, String(process.pid), temporary];
+  const program = ["-r", "ts-node/register/transpile-only", __filename, ...args];
   const janitor = spawn(process.execPath, program, { detached: true, stdio: "ignore", cwd: project });
   janitor.unref();
   return () => void janitor.kill("SIGTERM");
@@ -32,7 +33,7 @@ export function hireJanitor(project: string, instance: string): () => void {
 async function endProcessesIn(folder: string): Promise<void> {
   const inside = (pid: string): boolean => {
     try {
-      return pid !== String(process.pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+      return pid !== String(process.pid) && `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`);
     } catch {
       return false;
     }
@@ -45,13 +46,12 @@ async function endProcessesIn(folder: string): Promise<void> {
   }
 }
 
-async function main([project = "", instance = "", run = ""]: string[]): Promise<void> {
+async function main([project = "", instance = "", run = "", temporary = ""]: string[]): Promise<void> {
   process.chdir("/");
   while (existsSync(`/proc/${run}`)) await new Promise((resolve) => setTimeout(resolve, 500));
-  const isCopy = project.startsWith(`${tmpdir()}/`);
-  if (isCopy) await endProcessesIn(project);
+  if (temporary !== "") await endProcessesIn(temporary);
   await removeLab(labOf(project, instance));
-  if (isCopy) rmSync(dirname(project), { recursive: true, force: true });
+  if (temporary !== "") rmSync(temporary, { recursive: true, force: true });
 }
 
 if (require.main === module) void main(process.argv.slice(2));

@@ -24,7 +24,7 @@ const project = new ProjectCopy();
 let dismissJanitor: () => void = () => undefined;
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab");
+  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   prepareLoad(project, LOAD);
   setKey(project, "models", [`primary: openrouter/${NEXT}`, `fallbacks: [openrouter/${LAST}]`]);
   const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);

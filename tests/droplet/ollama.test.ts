@@ -9,7 +9,7 @@ jest.setTimeout(900_000);
 const project = new ProjectCopy();
 let dismissJanitor: () => void = () => undefined;
 
-beforeAll(() => void (dismissJanitor = hireJanitor(project.dir, "lab")));
+beforeAll(() => void (dismissJanitor = hireJanitor(project.dir, "lab", project.folder)));
 beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
 afterAll(async () => {
   await tearDown(project.lab);

@@ -13,7 +13,7 @@ const project = new ProjectCopy();
 let dismissJanitor: () => void = () => undefined;
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab");
+  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   const file = project.read("Pulumi.hermes.yaml");
   const changed = file
     .replace("hermes:access: tailnet", `hermes:access: ssh\n  hermes:adminCidrs: [${ADDRESSES.operator.peer4}/32]`)

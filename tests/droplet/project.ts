@@ -14,7 +14,9 @@ const SOURCE = join(__dirname, "..", "..");
 
 /** A copy of the project as a user has it after `git clone`, with a lab of its own, that a test may edit. */
 export class ProjectCopy {
-  readonly dir = join(mkdtempSync(join(tmpdir(), "hermes-")), "hermes");
+  /** Made for this copy, and removed with it. */
+  readonly folder = mkdtempSync(join(tmpdir(), "hermes-"));
+  readonly dir = join(this.folder, "hermes");
   readonly lab: Lab = labOf(this.dir);
   /** Everything that any command printed, for the search for secrets. */
   readonly printed: string[] = [];
@@ -32,7 +34,7 @@ export class ProjectCopy {
   }
 
   remove(): void {
-    rmSync(dirname(this.dir), { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   read(file: string): string {

@@ -11,7 +11,7 @@ const project = new ProjectCopy();
 let dismissJanitor: () => void = () => undefined;
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab");
+  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   configure(project, OLD);
   const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
   expect({ code, tail: code === 0 ? "" : stderr.slice(-3000) }).toEqual({ code: 0, tail: "" });
