@@ -1,28 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tearDown } from "../../localcloud/embedded-cloud";
 import { labCredentials } from "../../localcloud/credentials";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
-
-beforeAll(() => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
-});
+const project = projectOfFile();
 
 const FILE = "first.tar.age";
 const file = join(project.dir, FILE);

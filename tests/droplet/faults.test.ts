@@ -1,27 +1,12 @@
-import { tearDown } from "../../localcloud/embedded-cloud";
 import type { ExecResult } from "../../localcloud/exec";
 import { waitFor } from "../../localcloud/network";
-import { hireJanitor } from "./janitor";
 import { OPERATIONS, operate, secretsIn, stackSecrets, tunnels } from "./operate";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
-
-beforeAll(() => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
-});
+const project = projectOfFile();
 
 /** `hermes …` where the operator is. */
 const hermes = (...args: string[]): Promise<ExecResult> =>

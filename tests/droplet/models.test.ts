@@ -1,11 +1,9 @@
 import { agentNames, prepareLoad, runTurns, scriptTools, serverNames, setKey, turn, type Load } from "../../bench/load";
 import { Recorder, type Recording } from "../../bench/memory-recorder";
 import { MemoryReader } from "../../bench/memory-sample";
-import { tearDown } from "../../localcloud/embedded-cloud";
 import type { ModelFailure } from "../../localcloud/services";
 import type { MemoryPlan } from "../../planner";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
@@ -20,23 +18,13 @@ const ALL = [FIRST, OTHER_FIRST, NEXT, LAST];
 const LOAD: Load = { agents: 2, mcpServers: 2, models: [FIRST, OTHER_FIRST] };
 const [AGENT = "", OTHER_AGENT = ""] = agentNames(LOAD.agents);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
+const project = projectOfFile();
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   prepareLoad(project, LOAD);
   setKey(project, "models", [`primary: openrouter/${NEXT}`, `fallbacks: [openrouter/${LAST}]`]);
   const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
   expect({ code, tail: code === 0 ? "" : stderr.slice(-3000) }).toEqual({ code: 0, tail: "" });
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
 });
 
 const starts = async (): Promise<number> =>

@@ -1,21 +1,10 @@
 import type { StackOutputs } from "../../cli/stack";
-import { tearDown } from "../../localcloud/embedded-cloud";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 import { openPorts } from "./scan";
 
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
-
-beforeAll(() => void (dismissJanitor = hireJanitor(project.dir, "lab", project.folder)));
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
-});
+const project = projectOfFile();
 
 const MODEL = "qwen3.5:9b";
 const BIG = "s-8vcpu-16gb";

@@ -1,19 +1,15 @@
 import { ADDRESSES } from "../../localcloud/addresses";
-import { tearDown } from "../../localcloud/embedded-cloud";
-import { hireJanitor } from "./janitor";
 import { hermes, operate, OPERATIONS, secretsIn, stackSecrets, tunnels } from "./operate";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
 
 const OWNER = 555_001;
 const STRANGER = 555_002;
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
+const project = projectOfFile();
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   const file = project.read("Pulumi.hermes.yaml");
   const changed = file
     .replace("hermes:access: tailnet", `hermes:access: ssh\n  hermes:adminCidrs: [${ADDRESSES.operator.peer4}/32]`)
@@ -22,14 +18,6 @@ beforeAll(async () => {
   project.write("Pulumi.hermes.yaml", changed);
   const { code, stdout, stderr } = await project.run(["bash", "scripts/start.sh"]);
   expect({ code, tail: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, tail: "" });
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
 });
 
 describe("a stack with SSH as the way in is operated by", () => {

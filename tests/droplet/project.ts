@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { control } from "../../localcloud/control";
 import { dropletIds, dropletPaths, execInDroplet, type DropletRecord } from "../../localcloud/droplets";
-import { asOperator, operatorEnvironment } from "../../localcloud/embedded-cloud";
+import { asOperator, operatorEnvironment, tearDown } from "../../localcloud/embedded-cloud";
 import { ensurePrograms } from "../../localcloud/engine";
 import { runCaptured, type ExecResult } from "../../localcloud/exec";
 import { labOf, type Lab } from "../../localcloud/lab";
 import type { RecordedCall } from "../../localcloud/services";
+import { hireJanitor } from "./janitor";
 
 const SOURCE = join(__dirname, "..", "..");
 
@@ -116,4 +117,18 @@ export class ProjectCopy {
     this.printed.push(result.stdout, result.stderr);
     return result;
   }
+}
+
+/** A copy for all tests of a file: each is named as it begins, and the copy and its lab go, also after an interrupted run. */
+export function projectOfFile(): ProjectCopy {
+  const project = new ProjectCopy();
+  let dismissJanitor: () => void = () => undefined;
+  beforeAll(() => void (dismissJanitor = hireJanitor(project.dir, "lab", project.folder)));
+  beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
+  afterAll(async () => {
+    await tearDown(project.lab);
+    project.remove();
+    dismissJanitor();
+  });
+  return project;
 }

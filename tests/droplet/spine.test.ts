@@ -1,29 +1,15 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { StackOutputs } from "../../cli/stack";
-import { remains, tearDown } from "../../localcloud/embedded-cloud";
+import { remains } from "../../localcloud/embedded-cloud";
 import { waitFor } from "../../localcloud/network";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 import { openPorts } from "./scan";
 
 /** The longest step: a whole start, caches warm or cold. */
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
-
-beforeAll(() => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
-});
+const project = projectOfFile();
 
 const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
 

@@ -1,29 +1,17 @@
 import type { UpgradeReport } from "../../cli/upgrade";
-import { tearDown } from "../../localcloud/embedded-cloud";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 import { configure, NEW, OLD } from "./versions";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
+const project = projectOfFile();
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
   configure(project, OLD);
   const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
   expect({ code, tail: code === 0 ? "" : stderr.slice(-3000) }).toEqual({ code: 0, tail: "" });
   await project.ask("the word is marmalade", "upgrade");
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
 });
 
 const running = (): Promise<string> => project.droplet("readlink /opt/openclaw/current");

@@ -5,19 +5,11 @@ import { local } from "../../gateway/apply/local.ts";
 import { PullProgress } from "../../gateway/apply/ollama.ts";
 import { status } from "../../gateway/apply/status.ts";
 import { stage } from "../../gateway/apply/store.ts";
+import { ollama } from "../fixtures/apply-bundles.ts";
 import { Machine } from "../fixtures/apply-machine.ts";
 
 const CONFIG = "/etc/openclaw/openclaw.json";
 const MODEL = "qwen3.5:9b";
-
-const spec = (tag: string) => ({
-  version: "0.24.0",
-  url: "https://example.com/ollama.tar.zst",
-  sha256: "0".repeat(64),
-  tag,
-  contextTokens: 65_536,
-  batch: 512,
-});
 
 const openclaw = (tag: string) => ({
   models: { providers: { openrouter: {}, ollama: { models: [{ id: tag }] } } },
@@ -50,7 +42,7 @@ function bundle(tag: string | undefined, memory = "9000M") {
     workspaces: {},
     openclaw: { version: "1.0.0", before: "2026-01-01" },
     node: { version: "24.0.0" },
-    ...(tag === undefined ? {} : { ollama: spec(tag) }),
+    ...(tag === undefined ? {} : { ollama: ollama(tag) }),
   });
 }
 
