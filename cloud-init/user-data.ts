@@ -83,10 +83,14 @@ export function renderUserData(input: UserDataInput): string {
 
 /**
  * SHA-256 over everything that the user data says, secrets left out: differs from the one at birth when the next
- * `bootstrapRevision` would bring something new. Taken before compression, which is not the same on every machine.
+ * `bootstrapRevision` would bring something new. Left out too is what hermes-apply brings in place: swap, the versions of
+ * OpenClaw and Node, the rules of nftables. Taken before compression, which is not the same on every machine.
  */
 export function userDataDigest(input: BootstrapInput): string {
-  const said = [cloudConfigBase(input), ...birthFiles(input), bootstrapEnvironment(input, false)];
+  const none = { version: "", before: "", url: "", sha256: "" };
+  const lasting = { ...input, swapGiB: 0, openclaw: none, node: none };
+  const files = birthFiles(lasting).filter(({ path }) => path !== NFTABLES);
+  const said = [cloudConfigBase(lasting), ...files, bootstrapEnvironment(lasting, false)];
   return createHash("sha256").update(JSON.stringify(said)).digest("hex");
 }
 
@@ -126,6 +130,7 @@ function cloudConfigBase(input: BootstrapInput): Record<string, unknown> {
   };
 }
 
+const NFTABLES = "/etc/hermes/nftables.nft";
 const ARCHIVE = "/var/lib/hermes/birth.tar";
 
 /** At later boots hermes-nftables.service has done it already, and better. */
@@ -160,7 +165,7 @@ export function birthFiles(input: BootstrapInput): DropletFile[] {
   const flag: DropletFile = { path: "/etc/hermes/volume", mode: "0644", text: "" };
   return [
     ...carriedFiles(),
-    { path: "/etc/hermes/nftables.nft", mode: "0644", text: withoutComments("nftables.nft", rules) },
+    { path: NFTABLES, mode: "0644", text: withoutComments("nftables.nft", rules) },
     ...(input.volume ? [flag] : []),
   ];
 }

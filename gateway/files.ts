@@ -59,10 +59,11 @@ export function gatewayFiles(
     [`${UNITS}/hermes-workspaces.service`]: textFile(read("hermes-workspaces.service"), DATA),
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
-    ...(config.volumeGiB > 0 ? volumeDropIns() : {}),
     [`${UNITS}/hermes-backup.service`]: textFile(read("hermes-backup.service"), DATA),
     [`${UNITS}/hermes-backup.timer`]: textFile(read("hermes-backup.timer"), DATA),
     ...backupFiles(config),
+    "/etc/hermes/swap": textFile(`${config.swapGiB}\n`, DATA),
+    ...(config.volumeGiB > 0 ? volumeFiles(config.volumeGiB) : {}),
     ...scripts(),
     ...(local === undefined ? {} : ollamaFiles(local)),
   };
@@ -96,7 +97,10 @@ export function applyProgram(): Record<string, string> {
 }
 
 function scripts(): Record<string, BundleFile> {
-  const names = ["agent-setup.sh", "agent-ssh.sh", "gateway-start.sh", "wait-ready.sh", "with-secrets.sh"];
+  const names = [
+    ...["agent-setup.sh", "agent-ssh.sh", "gateway-start.sh", "grow-volume.sh", "install-node.sh", "swap.sh"],
+    ...["wait-ready.sh", "with-secrets.sh"],
+  ];
   return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, textFile(read(name), PROGRAM)]));
 }
 
@@ -122,8 +126,11 @@ const agentMemory = (memory: MemoryPlan) =>
   lines(["[Service]", `MemoryMax=${memory.agentMaxMiB}M`, `MemorySwapMax=${memory.agentSwapMaxMiB}M`]);
 
 /** A missing volume must never start an empty gateway. */
-function volumeDropIns(): Record<string, BundleFile> {
+function volumeFiles(gib: number): Record<string, BundleFile> {
   const text = lines(["[Unit]", "AssertPathIsMountPoint=/srv/hermes", "AssertPathIsMountPoint=/var/lib/openclaw"]);
   const units = ["openclaw-gateway.service", "hermes-workspaces.service", "hermes-recover.service"];
-  return Object.fromEntries(units.map((unit) => [`${UNITS}/${unit}.d/volume.conf`, textFile(text, DATA)]));
+  return {
+    "/etc/hermes/volume": textFile(`${gib}\n`, DATA),
+    ...Object.fromEntries(units.map((unit) => [`${UNITS}/${unit}.d/volume.conf`, textFile(text, DATA)])),
+  };
 }

@@ -19,6 +19,7 @@ import {
 } from "./gateway.ts";
 import type { Host } from "./host.ts";
 import { forgetProven, isProven, runnable } from "./local-model.ts";
+import { installNode, retireNodes } from "./node.ts";
 import * as ollama from "./ollama.ts";
 import {
   AGENT,
@@ -32,8 +33,11 @@ import {
   OPENCLAW_ENVIRONMENT,
   SECRETS,
   STAGE,
+  SWAP_SCRIPT,
   UNITS,
   VALIDATION,
+  VOLUME_SCRIPT,
+  nodeProgram,
   openclawProgram,
 } from "./places.ts";
 import type { Plan } from "./plan.ts";
@@ -98,6 +102,7 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   try {
     staged = readStaged(host, wanted, options);
     applied = readApplied(host);
+    await installNode(host, staged.config);
     await install(host, staged.config);
     await checkVersion(host, staged.config, applied);
     plan = makePlan(host, staged.config, staged.secrets, applied.manifest);
@@ -107,9 +112,6 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   }
   const scrub = scrubber(staged.secrets, applied.secrets);
   for (const note of plan.notes) host.say(note);
-  const node = staged.config.node.version;
-  if (!existsSync(host.path(`/opt/node/${node}`)))
-    host.say(`Node ${node} is not here: it comes with the next bootstrapRevision`);
   const effects = effectsOf(plan.changes, environmentNames(staged.config), configDiffers(host, staged.config));
   const sameBundles = applied.configHash === wanted.config && applied.secretsHash === wanted.secrets;
   if (plan.changes.length === 0 && sameBundles && !recovered) {
@@ -137,6 +139,7 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   const open = attempt(() => finish(host));
   if (open !== undefined) host.say(`done, but not booked yet: ${open}`);
   await retireOllama(host, staged.config);
+  await retireNodes(host, staged.config);
   return { code: 0, reply: { ...reply, ok: true, ready: true } };
 }
 
@@ -253,7 +256,9 @@ async function validate(host: Host, staged: Staged, applied: Applied): Promise<v
   const file = staged.config.files[OPENCLAW_CONFIG];
   if (file === undefined) throw new Refused(`the bundle has no ${OPENCLAW_CONFIG}`);
   const asApplied = applied.config?.files[OPENCLAW_CONFIG];
-  const sameVersion = applied.config?.openclaw.version === staged.config.openclaw.version;
+  const sameVersion =
+    applied.config?.openclaw.version === staged.config.openclaw.version &&
+    applied.config.node.version === staged.config.node.version;
   if (
     sameVersion &&
     asApplied !== undefined &&
@@ -274,7 +279,14 @@ async function validate(host: Host, staged: Staged, applied: Applied): Promise<v
     const text = contentOf(file).toString("utf8").replaceAll(`${SECRETS}/`, `${VALIDATION}/secrets/`);
     copy(`${VALIDATION}/openclaw.json`, Buffer.from(text));
     const { version } = staged.config.openclaw;
-    const options = { version, timeoutMs: 120_000, configPath: `${VALIDATION}/openclaw.json`, stateDir: VALIDATION };
+    const node = nodeProgram(staged.config.node.version);
+    const options = {
+      version,
+      node,
+      timeoutMs: 120_000,
+      configPath: `${VALIDATION}/openclaw.json`,
+      stateDir: VALIDATION,
+    };
     const { code, stdout, stderr } = await openclaw(host, ["config", "validate", "--json"], options);
     if (code !== 0) throw new Refused(`OpenClaw ${version} refuses the configuration: ${issues(stdout, stderr)}`);
   } finally {
@@ -381,6 +393,15 @@ async function around(host: Host, effects: Effects): Promise<void> {
   if (effects.nftables) await systemctl("reload-or-restart", "hermes-nftables.service");
   if (effects.sshd) await systemctl("try-reload-or-restart", "ssh.service");
   if (effects.agent) await systemctl("restart", AGENT_WORKSPACES, AGENT);
+  if (effects.swap) await script(host, SWAP_SCRIPT);
+  if (effects.volume) await script(host, VOLUME_SCRIPT);
+}
+
+/** One of the bundle's own. */
+async function script(host: Host, path: string): Promise<void> {
+  if (!existsSync(host.path(path))) return;
+  const { code, stdout, stderr } = await host.run("bash", [host.path(path)], { timeoutMs: 600_000 });
+  if (code !== 0) throw new Error(`${path} failed: ${`${stdout}\n${stderr}`.trim().slice(-500)}`);
 }
 
 async function must(host: Host, args: string[]): Promise<void> {

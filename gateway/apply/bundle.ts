@@ -18,7 +18,7 @@ export interface ConfigBundle {
   /** Agent → path in its workspace → file. */
   workspaces: Record<string, Files>;
   openclaw: { version: string; before: string };
-  node: { version: string };
+  node: { version: string; url: string; sha256: string };
   /** Absent: no local model, and what there was of one is removed. */
   ollama?: OllamaSpec;
 }

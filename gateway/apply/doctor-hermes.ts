@@ -13,6 +13,7 @@ import {
   BACKUP_TIMER,
   GATEWAY,
   NODE,
+  NODE_CURRENT,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
   STATE,
@@ -28,7 +29,6 @@ import { diskFault, readEntry } from "./tree.ts";
 const LOCK = "/run/hermes-apply.lock";
 const LOCK_BUSY = 75;
 const BOOTSTRAP = "/var/lib/hermes/bootstrap.json";
-const NODE_CURRENT = "/opt/node/current";
 
 const bootstrap: Check = async ({ host }) => {
   const text = readText(host, BOOTSTRAP);
@@ -126,10 +126,9 @@ const node: Check = async ({ host, applied: { config } }) => {
   if (runs !== linked)
     return fail(
       `${NODE} is ${runs}, and ${NODE_CURRENT} leads to ${linked}`,
-      `ln -sfn ${wanted} ${NODE_CURRENT} on the droplet, or raise hermes:bootstrapRevision`,
+      `ln -sfn ${NODE_CURRENT}/bin/node ${NODE} on the droplet, or raise hermes:bootstrapRevision`,
     );
-  if (runs !== wanted)
-    return warn(`${runs}, configured is ${wanted}`, "it comes with the next hermes:bootstrapRevision");
+  if (runs !== wanted) return fail(`${runs}, configured is ${wanted}`, `${APPLY_AGAIN} brings ${wanted} back`);
   return ok(runs);
 };
 

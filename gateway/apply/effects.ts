@@ -4,11 +4,14 @@ import {
   AGENT_WORKSPACES,
   BACKUP_TIMER,
   GATEWAY,
+  NODE_CURRENT,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
   OPENCLAW_ENVIRONMENT,
   SECRETS,
+  SWAP,
   UNITS,
+  VOLUME,
   WORKSPACES,
 } from "./places.ts";
 import type { Change } from "./plan.ts";
@@ -23,6 +26,10 @@ export interface Effects {
   agent: boolean;
   /** When backups are made. */
   backupTimer: boolean;
+  /** The swap file gets another size. */
+  swap: boolean;
+  /** The volume has become larger. */
+  volume: boolean;
   gateway: "restart" | "reload" | "none";
   /** The gateway takes replaced secrets when told. */
   secretsReload: boolean;
@@ -43,7 +50,10 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
   const units = changes.filter((change) => change.path.startsWith(`${UNITS}/`));
   const restart =
     any((path) => ofUnit(path, GATEWAY)) ||
-    any((path) => [OPENCLAW_CURRENT, OPENCLAW_ENVIRONMENT].includes(path) || path.endsWith("/gateway-start.sh")) ||
+    any(
+      (path) =>
+        [OPENCLAW_CURRENT, OPENCLAW_ENVIRONMENT, NODE_CURRENT].includes(path) || path.endsWith("/gateway-start.sh"),
+    ) ||
     secrets.some((name) => name === "gatewayToken" || inEnvironment.includes(name));
   return {
     daemonReload: units.length > 0,
@@ -58,6 +68,8 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
         path.endsWith("/agent-setup.sh"),
     ),
     backupTimer: any((path) => ofUnit(path, BACKUP_TIMER)),
+    swap: paths.includes(SWAP),
+    volume: changes.some(({ path, wanted }) => path === VOLUME && wanted.kind === "file"),
     gateway: restart ? "restart" : configDiffers && paths.includes(OPENCLAW_CONFIG) ? "reload" : "none",
     secretsReload: !restart && secrets.length > 0,
   };

@@ -128,6 +128,8 @@ export async function waitReload(host: Host, cursor: string | undefined): Promis
 
 export interface CommandOptions {
   version: string;
+  /** @default the Node that runs the gateway */
+  node?: string;
   timeoutMs: number;
   configPath?: string;
   stateDir?: string;
@@ -146,7 +148,8 @@ export function openclaw(host: Host, args: string[], options: CommandOptions): P
     // The gateway's own: a new version that looked at the configuration starts with a part of its code compiled.
     NODE_COMPILE_CACHE: COMPILE_CACHE,
   };
-  return asGateway(host, [NODE, openclawProgram(options.version), ...args], { env, timeoutMs: options.timeoutMs });
+  const program = [options.node ?? NODE, openclawProgram(options.version)];
+  return asGateway(host, [...program, ...args], { env, timeoutMs: options.timeoutMs });
 }
 
 /** Any command in the gateway's account. */

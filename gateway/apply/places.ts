@@ -46,6 +46,17 @@ export const AGENT_WORKSPACES = "hermes-workspaces.service";
 export const COMPILE_CACHE = "/var/cache/openclaw/compile-cache";
 export const READY_URL = "http://127.0.0.1:18789/readyz";
 export const NODE = "/usr/local/bin/node";
+export const NODE_VERSIONS = "/opt/node";
+export const NODE_CURRENT = `${NODE_VERSIONS}/current`;
+export const INSTALL_NODE = "/usr/local/lib/hermes/install-node.sh";
+/** GiB; what {@link SWAP_SCRIPT} makes true. */
+export const SWAP = "/etc/hermes/swap";
+export const SWAP_SCRIPT = "/usr/local/lib/hermes/swap.sh";
+/** GiB of the state's volume; absent: there is none. */
+export const VOLUME = "/etc/hermes/volume";
+export const VOLUME_SCRIPT = "/usr/local/lib/hermes/grow-volume.sh";
+
+export const nodeProgram = (version: string): string => `${NODE_VERSIONS}/${version}/bin/node`;
 
 const packageFolder = (version: string): string => `${OPENCLAW_VERSIONS}/${version}/lib/node_modules/openclaw`;
 

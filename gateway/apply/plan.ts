@@ -2,7 +2,7 @@
 import type { ConfigBundle, SecretsBundle } from "./bundle.ts";
 import { sha256 } from "./bundle.ts";
 import type { Host } from "./host.ts";
-import { OPENCLAW_CURRENT, WORKSPACES } from "./places.ts";
+import { NODE_CURRENT, OPENCLAW_CURRENT, WORKSPACES } from "./places.ts";
 import type { Manifest } from "./store.ts";
 import type { Wanted } from "./tree.ts";
 import { isAs, readEntry, wantedFile } from "./tree.ts";
@@ -36,8 +36,11 @@ export function makePlan(host: Host, config: ConfigBundle, secrets: SecretsBundl
   for (const agent of new Set([...Object.keys(config.workspaces), ...Object.keys(before.workspaces)])) {
     planWorkspace(host, plan, agent, config, before.workspaces[agent] ?? {});
   }
-  const current: Wanted = { kind: "link", target: config.openclaw.version };
-  if (!isAs(readEntry(host, OPENCLAW_CURRENT), current)) plan.changes.push({ path: OPENCLAW_CURRENT, wanted: current });
+  const links = { [OPENCLAW_CURRENT]: config.openclaw.version, [NODE_CURRENT]: config.node.version };
+  for (const [path, target] of Object.entries(links)) {
+    const wanted: Wanted = { kind: "link", target };
+    if (!isAs(readEntry(host, path), wanted)) plan.changes.push({ path, wanted });
+  }
   return plan;
 }
 

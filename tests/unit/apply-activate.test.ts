@@ -30,6 +30,7 @@ const picture = () => ({
   extra: machine.read(`${WORKSPACE}/EXTRA.md`),
   token: machine.read("/etc/openclaw/secrets/gatewayToken"),
   version: machine.version(),
+  node: machine.node(),
   state: machine.read("/var/lib/openclaw/state/db"),
   loaded: machine.gateway.loaded,
   active: machine.gateway.active,
@@ -103,11 +104,37 @@ describe("hermes-apply activate", () => {
     ["the unit", { unit: "[Service]\n# new\n[Install]\n" }],
     ["a drop-in", { files: { "/etc/systemd/system/openclaw-gateway.service.d/memory.conf": "[Service]\n" } }],
     ["OpenClaw's version", { version: "1.1.0" }],
+    ["Node's version", { node: "24.1.0" }],
   ])("restarts once for %s", async (_, content) => {
     await apply();
     const { reply } = await apply(content);
     expect(reply).toMatchObject({ ok: true, restarted: true });
     expect(machine.gateway.starts).toBe(2);
+  });
+
+  it("installs another Node beside the one that runs, asks OpenClaw on it, and removes the old one", async () => {
+    await apply();
+    await apply({ node: "24.1.0" });
+    expect(machine.calls.map((call) => call.split(" ").slice(0, 3).join(" "))).toEqual([
+      "bash /var/lib/hermes/stage/install-node.sh 24.1.0",
+      "config validate --json",
+      "systemctl reset-failed openclaw-gateway.service",
+      "systemctl --no-block restart",
+      "rm -rf /opt/node/24.0.0",
+    ]);
+    expect(machine.node()).toBe("24.1.0");
+    expect(machine.read("/opt/node/24.0.0/bin/node")).toBeUndefined();
+  });
+
+  it("gives swap and volume their new size without touching the gateway", async () => {
+    const sizes = (swap: string, volume: string) => ({
+      ...{ "/etc/hermes/swap": swap, "/usr/local/lib/hermes/swap.sh": "" },
+      ...{ "/etc/hermes/volume": volume, "/usr/local/lib/hermes/grow-volume.sh": "" },
+    });
+    await apply({ files: sizes("4\n", "10\n") });
+    const { reply } = await apply({ files: sizes("2\n", "20\n") });
+    expect(machine.calls).toEqual(["bash /usr/local/lib/hermes/swap.sh", "bash /usr/local/lib/hermes/grow-volume.sh"]);
+    expect(reply).toMatchObject({ ok: true, restarted: false, reloaded: false });
   });
 
   it("restarts for a secret that the gateway has in its environment", async () => {
@@ -153,6 +180,11 @@ describe("hermes-apply activate refuses, and changes nothing", () => {
     expect(await refusal({ version: "9.0.0" })).toContain("registry does not answer");
   });
 
+  it("a Node that cannot be installed", async () => {
+    expect(await refusal({ node: "99.0.0" })).toContain("another one: refused");
+    expect(machine.node()).toBe("24.0.0");
+  });
+
   it("bundles that are not the ones asked for", async () => {
     const other = await refusal({ openclaw: { a: 1 } }, (wanted) => ({ ...wanted, config: "0".repeat(64) }));
     expect(other).toContain("the staged config bundle is another one");
@@ -191,6 +223,11 @@ describe("hermes-apply activate rolls back", () => {
     ["a configuration that the running gateway refuses", { openclaw: { x: "refused-live" } }],
     ["a gateway that never becomes ready", { openclaw: { x: "never-ready" } }],
     ["secrets that are not taken", { secrets: { gatewayToken: TOKEN, openrouterApiKey: "broken" } }],
+    [
+      "a swap for which there is no room",
+      { files: { "/etc/hermes/swap": "9\n", "/usr/local/lib/hermes/swap.sh": "broken" } },
+    ],
+    ["a Node on which the gateway does not start", { node: "24.1.0", openclaw: { x: "no-start" } }],
     ["a version that does not start", { version: "1.1.0", openclaw: { x: "no-start" } }],
     ["a version that migrates the state and is never ready", { version: "1.1.0", openclaw: { x: "never-ready" } }],
   ])("%s, with files, secrets, workspace, version and state", async (_, content) => {

@@ -138,11 +138,11 @@ const BOOKS: Fault[] = [
   ],
   ["an OpenClaw with a hole", () => remove("/opt/openclaw/1.0.0"), "openclaw", "fail", /rm -r/],
   [
-    "an older Node than configured",
+    "another Node than configured",
     () => (patient.link("/opt/node/current", "23.0.0"), patient.answer("/usr/local/bin/node --version", "v23.0.0\n")),
     "node",
-    "warn",
-    /bootstrapRevision/,
+    "fail",
+    /--replace/,
   ],
   [
     "a Node that is not the linked one",

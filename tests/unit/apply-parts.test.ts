@@ -29,6 +29,9 @@ describe("what a changed file needs", () => {
     ["/etc/openclaw/environment", { gateway: "restart" }],
     ["/etc/openclaw/openclaw.json", { gateway: "reload" }],
     ["/etc/openclaw/secrets/openrouterApiKey", { secretsReload: true }],
+    ["/opt/node/current", { gateway: "restart" }],
+    ["/etc/hermes/swap", { swap: true }],
+    ["/etc/hermes/volume", { volume: true }],
     ["/usr/local/lib/hermes/wait-ready.sh", {}],
     ["/var/lib/openclaw/workspaces/main/etc/ssh/x", {}],
   ])("%s", (path, wanted) => {
@@ -41,7 +44,8 @@ describe("what a changed file needs", () => {
       agent: false,
       backupTimer: false,
     };
-    expect(effects(path)).toEqual({ ...nothing, gateway: "none", secretsReload: false, ...wanted });
+    const rest = { swap: false, volume: false, gateway: "none", secretsReload: false };
+    expect(effects(path)).toEqual({ ...nothing, ...rest, ...wanted });
   });
 
   it("is no reload where openclaw.json says the same in other words", () => {

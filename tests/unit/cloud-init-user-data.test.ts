@@ -105,12 +105,19 @@ describe("digest of the user data", () => {
   });
 
   it.each([
-    ["OpenClaw's version", { openclaw: { version: "2026.9.7", before: "2026-11-01" } }],
-    ["the ranges of the operator", { access: sshUserDataInput.access }],
     ["the volume", { volume: false }],
-    ["the swap", { swapGiB: 2 }],
+    ["Tailscale's packages", { tailscale: { ...userDataInput.tailscale, suite: "sid" } }],
   ])("changes with %s", (_, change) => {
     expect(userDataDigest({ ...userDataInput, ...change })).not.toBe(userDataDigest(userDataInput));
+  });
+
+  it.each([
+    ["OpenClaw's version", { openclaw: { version: "2026.9.7", before: "2026-11-01" } }],
+    ["Node's version", { node: { version: "24.20.0", url: "https://x.example/", sha256: "0".repeat(64) } }],
+    ["the ranges of the operator", { access: sshUserDataInput.access }],
+    ["the swap", { swapGiB: 2 }],
+  ])("does not know %s, which is applied in place", (_, change) => {
+    expect(userDataDigest({ ...userDataInput, ...change })).toBe(userDataDigest(userDataInput));
   });
 });
 
