@@ -1,22 +1,23 @@
 // Configuration in, hermes out.
 import * as pulumi from "@pulumi/pulumi";
+import { sayChanges } from "./changes";
 import { Hermes } from "./components";
 import { loadCatalogue, planInput, readConfig, readSecrets, wantedOpenclaw, withPlainErrors } from "./config";
 import { accountFrom } from "./digitalocean/account";
 import { checkChain, loadModels, sayChain } from "./models";
 import { plan, summary } from "./planner";
 import { checkRelease, loadRelease, sayRelease } from "./releases";
-import { findStrays, refuseStrays } from "./sweep";
+import { refuseStrays, straysIn, survey } from "./sweep";
 
 export = async () =>
   withPlainErrors(async () => {
     const secrets = readSecrets();
     const account = accountFrom(process.env, new pulumi.Config("digitalocean"));
-    const [catalogue, models, release, strays] = await Promise.all([
+    const [catalogue, models, release, seen] = await Promise.all([
       loadCatalogue(),
       loadModels(pulumi.getStack()),
       loadRelease(pulumi.getStack(), wantedOpenclaw()),
-      findStrays(account, secrets["deployKey"]),
+      survey(account, secrets["deployKey"]),
     ]);
     const config = readConfig(catalogue, __dirname, (read) => [
       ...checkChain(read, models).problems,
@@ -24,9 +25,10 @@ export = async () =>
     ]);
     await sayChain(checkChain(config, models));
     await sayRelease(checkRelease(config, release));
-    refuseStrays(strays);
+    refuseStrays(straysIn(seen));
     const chosen = plan(planInput(config), catalogue);
     if (pulumi.runtime.isDryRun()) await Promise.all(summary(chosen).map((line) => pulumi.log.info(line)));
+    await sayChanges(seen, { config, chosen, catalogue });
     const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account });
     return hermes.outputs;
   });

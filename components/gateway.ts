@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { gatewayStatus } from "../remote/gateway-status";
+import { driftProblem, gatewayStatus } from "../remote/gateway-status";
 import type { SshTarget } from "../remote/ssh";
 import { after } from "./after";
 
@@ -101,8 +101,10 @@ export class Gateway extends pulumi.ComponentResource {
 async function verify(target: SshTarget, wanted: { agentTurn: boolean }): Promise<Verified> {
   const expected = { ready: true, agentTurn: wanted.agentTurn };
   if (pulumi.runtime.isDryRun() || process.env["HERMES_SKIP_CHECK"] === "1") return expected;
-  const { problem } = await gatewayStatus(target, wanted);
-  if (problem === undefined) return expected;
+  const { status, problem } = await gatewayStatus(target, wanted);
   // The engine prints a RunError's message alone, without a stack trace.
-  throw new pulumi.RunError(`hermes is up, but not healthy: ${problem}`);
+  if (problem !== undefined) throw new pulumi.RunError(`hermes is up, but not healthy: ${problem}`);
+  const drift = status === undefined ? undefined : driftProblem(status);
+  if (drift !== undefined) throw new pulumi.RunError(`hermes is up and healthy, but not as it was applied: ${drift}`);
+  return expected;
 }

@@ -20,7 +20,7 @@ import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
 import { alone } from "../sweep";
-import { bootstrapId } from "./bootstrap-id";
+import { birthOf, bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
 import { Gateway } from "./gateway";
 import { Host } from "./host";
@@ -73,6 +73,7 @@ export class Hermes extends pulumi.ComponentResource {
         image: config.image,
         ipv6: config.ipv6,
         volumeGiB: config.volumeGiB,
+        growDisk: config.growDisk,
         publicKey,
         userData: pulumi
           .all([tailnet.key, publicKey, args.secrets["hostKey"]])
@@ -88,7 +89,7 @@ export class Hermes extends pulumi.ComponentResource {
     const droplet = host.droplet;
     const born = new pulumi.Stash(
       `${name}-birth`,
-      { input: birthDigest },
+      { input: { digest: birthDigest, given: { ...birthOf(config) } } },
       { parent: this, ignoreChanges: ["input"], replacementTrigger: id },
     );
 
@@ -151,7 +152,7 @@ export class Hermes extends pulumi.ComponentResource {
       cost: plan.cost,
       bootstrap: {
         revision: config.bootstrapRevision,
-        outdated: born.output.apply((digest) => digest !== birthDigest),
+        outdated: born.output.apply((birth: { digest?: string }) => birth.digest !== birthDigest),
       },
       verified: gateway.verified,
       tunnel: pulumi.interpolate`ssh -N -L 18789:127.0.0.1:18789 root@${address}`,

@@ -11,6 +11,8 @@ export interface HostArgs {
   size: string;
   image: string;
   ipv6: boolean;
+  /** A new size brings its disk too, for ever. */
+  growDisk: boolean;
   /** GiB; 0 for none, as in sandboxes. */
   volumeGiB: number;
   /** OpenSSH public key that may log in as root. */
@@ -54,7 +56,7 @@ export class Host extends pulumi.ComponentResource {
         dropletAgent: false,
         gracefulShutdown: true,
         // Growing the disk can't be undone; memory and cores can.
-        resizeDisk: false,
+        resizeDisk: args.growDisk,
         // Not the resource's output: a key that is replaced would take the droplet with it, ignoreChanges or not.
         sshKeys: [pulumi.output(args.publicKey).apply(fingerprintOf)],
         tags: [args.tag],

@@ -57,6 +57,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const config: HermesConfig = {
     stack: context.stack,
     ...machine,
+    growDisk: reader.boolean("hermes:growDisk", raw["growDisk"], DEFAULTS.growDisk) ?? false,
     ipv6: reader.boolean("hermes:ipv6", raw["ipv6"], DEFAULTS.ipv6) ?? true,
     access: readAccess(reader, raw["access"], raw["adminCidrs"]),
     tailnet: readTailnet(reader, raw["tailnet"], context.stack),

@@ -8,6 +8,7 @@ export type KeyType = "string" | "integer" | "boolean" | "array" | "object";
 export const KEYS = {
   region: "string",
   size: "string",
+  growDisk: "boolean",
   image: "string",
   swapGiB: "integer",
   ipv6: "boolean",
@@ -36,6 +37,7 @@ export const KEY_NAMES = Object.keys(KEYS) as Key[];
 
 /** Values of keys that may be left out; Pulumi.yaml repeats those of plain keys, a test compares. */
 export const DEFAULTS = {
+  growDisk: false,
   image: "debian-13-x64",
   swapGiB: 4,
   ipv6: true,

@@ -8,6 +8,8 @@ export interface HermesConfig {
   region: string;
   /** DigitalOcean size slug; at least 2 GB of memory. */
   size: string;
+  /** A new size brings its disk too, which can't be undone; else only memory and cores change. */
+  growDisk: boolean;
   /** DigitalOcean image slug. Given at birth. */
   image: string;
   /** Swap file on the root disk, GiB. Never counted as room for a model. */

@@ -57,6 +57,22 @@ export function judge(result: SshResult, wanted: { agentTurn: boolean }): Status
   return { status };
 }
 
+/** What agents may write to as well. */
+const AGENTS_FILES = "/var/lib/openclaw/workspaces/";
+
+/**
+ * Pure: what is to be decided about files that somebody changed on the droplet. The engine's refresh cannot see them,
+ * and putting them back unasked might throw a repair away. Workspace files are left out: agents write there too.
+ */
+export function driftProblem({ drift = [] }: GatewayStatus): string | undefined {
+  const files = drift.filter((path) => !path.startsWith(AGENTS_FILES));
+  if (files.length === 0) return undefined;
+  return (
+    `somebody changed on the droplet: ${files.join(", ")}.\n` +
+    "  To keep the change, put it into the stack's configuration; to take it back: pulumi up --replace '**-activate'"
+  );
+}
+
 function parseStatus(stdout: string): GatewayStatus | undefined {
   try {
     const parsed: unknown = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");

@@ -10,22 +10,33 @@ import { LISTS, type Identity, type Thing, type ThingKind } from "./things";
 /** Of these a second one cannot be made, or costs money. A tag is taken as it is; nodes are the tailnet commands' matter. */
 const GUARDED = ["droplet", "volume", "firewall", "ssh key"] as const satisfies ThingKind[];
 
+/** One look at the account, and at the state where there is something to compare. */
+export interface Survey {
+  things: Thing[];
+  /** Absent: nothing was found, or the state could not be read. */
+  state?: StateResource[] | undefined;
+}
+
 /**
- * What DigitalOcean holds that this stack would make and its state does not know: a call whose reply was lost has acted.
- * In previews, and without an account (no token), nothing is looked for. Does not reject: the configuration's faults come
- * first.
+ * What DigitalOcean holds that carries this stack's tag or name. Without an account (no token) nothing is looked for.
+ * Does not reject: the configuration's faults come first.
  *
  * @param deployKey the stack's secret as it is, before any rule has seen it
  */
-export async function findStrays(
+export async function survey(
   account: Account | undefined,
   deployKey: pulumi.Output<string> | undefined,
-): Promise<Thing[]> {
-  if (account === undefined || pulumi.runtime.isDryRun()) return [];
+): Promise<Survey | undefined> {
+  if (account === undefined) return undefined;
   const identity = { names: resourceNames(pulumi.getStack()), publicKey: await publicKey(deployKey) };
-  const found = await look(account, identity, GUARDED);
-  const state = found.length === 0 ? undefined : await stateResources(pulumi.getStack());
-  return state === undefined ? [] : strays(found, knownOf(state), { volumes: false });
+  const things = await look(account, identity, GUARDED);
+  return { things, state: things.length === 0 ? undefined : await stateResources(pulumi.getStack()) };
+}
+
+/** What of it this stack would make and its state does not know: a call whose reply was lost has acted. None in previews. */
+export function straysIn(seen: Survey | undefined): Thing[] {
+  if (seen?.state === undefined || pulumi.runtime.isDryRun()) return [];
+  return strays(seen.things, knownOf(seen.state), { volumes: false });
 }
 
 /** @throws pulumi.RunError that names all of them. */

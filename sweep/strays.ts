@@ -6,6 +6,7 @@ export interface StateResource {
   type: string;
   id?: string;
   outputs?: Record<string, unknown>;
+  protect?: boolean;
 }
 
 /** What the stack's state holds. */
@@ -71,7 +72,7 @@ export interface StrayOptions {
 /** Which of the things found are not the stack's, and which of those stay. */
 export function strays(found: readonly Thing[], known: Known, options: StrayOptions): Stray[] {
   const gone = new Set(found.filter((one) => one.kind === "droplet" && isStray(one, known)).map(({ id }) => id));
-  return found.filter((one) => isStray(one, known)).map((one) => withReason(one, gone, options));
+  return found.filter((one) => isStray(one, known)).map(({ entry: _, ...one }) => withReason(one, gone, options));
 }
 
 function isStray({ kind, id }: Thing, known: Known): boolean {

@@ -16,6 +16,8 @@ export interface Thing {
   detail: string;
   /** Of a volume: the droplets that hold it. */
   heldBy?: string[];
+  /** What DigitalOcean says of it; droplets and volumes only. */
+  entry?: Entry;
 }
 
 export interface Identity {
@@ -46,6 +48,7 @@ export const LISTS: Record<Exclude<ThingKind, "tailnet node">, List> = {
       id: text(entry, "id"),
       name: text(entry, "name"),
       detail: detail(text(entry, "size_slug"), regionOf(entry), born(entry)),
+      entry,
     })),
   volume: async (account, { names }) =>
     named(await account.list("volumes", { name: names.volume }), names.volume).map((entry) => ({
@@ -54,6 +57,7 @@ export const LISTS: Record<Exclude<ThingKind, "tailnet node">, List> = {
       name: text(entry, "name"),
       detail: detail(`${text(entry, "size_gigabytes")} GiB`, regionOf(entry), born(entry)),
       heldBy: Array.isArray(entry["droplet_ids"]) ? entry["droplet_ids"].map(String) : [],
+      entry,
     })),
   firewall: async (account, { names }) =>
     named(await account.list("firewalls"), names.firewall).map((entry) => ({

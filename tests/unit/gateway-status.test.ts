@@ -1,4 +1,4 @@
-import { judge } from "../../remote/gateway-status";
+import { driftProblem, judge } from "../../remote/gateway-status";
 
 const said = (status: object, code = 0, stderr = "") => ({ code, stdout: `${JSON.stringify(status)}\n`, stderr });
 
@@ -23,5 +23,20 @@ describe("what a droplet's status means", () => {
   it("is not well when nothing readable came back", () => {
     const result = { code: 127, stdout: "", stderr: "hermes-apply: not found" };
     expect(judge(result, { agentTurn: false }).problem).toMatch(/ended with 127.*\n.*not found/s);
+  });
+});
+
+describe("files that were changed on the droplet", () => {
+  const status = (...drift: string[]) => ({ ok: true, ready: true, drift });
+
+  it("are named, with what is to be decided", () => {
+    const said = driftProblem(status("/etc/openclaw/openclaw.json", "/etc/hermes/nftables.nft"));
+    expect(said).toMatch(/changed on the droplet: \/etc\/openclaw\/openclaw\.json, \/etc\/hermes\/nftables\.nft/);
+    expect(said).toContain("pulumi up --replace '**-activate'");
+  });
+
+  it("are no matter in a workspace, where agents write too", () => {
+    expect(driftProblem(status("/var/lib/openclaw/workspaces/main/SOUL.md"))).toBeUndefined();
+    expect(driftProblem({ ok: true, ready: true })).toBeUndefined();
   });
 });

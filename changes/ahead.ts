@@ -1,0 +1,138 @@
+import { birthOf, type Birth } from "../components/bootstrap-id";
+import type { Problem } from "../config/problem";
+import type { HermesConfig } from "../config/types";
+import { grouped } from "../planner/budget";
+import { cheapest, type Catalogue, type Plan } from "../planner";
+import type { Standing } from "./standing";
+
+/** What a reader of the preview should know before saying yes. */
+export interface Ahead {
+  /** In plain words; none for what is applied in place without anybody noticing. */
+  warnings: string[];
+  /** What DigitalOcean, or the protection of the state, would refuse halfway. */
+  refusals: Problem[];
+}
+
+export interface AheadInput {
+  now: Standing;
+  config: HermesConfig;
+  /** For the size that is wanted. */
+  plan: Plan;
+  /** For the size that the droplet has; absent: not known, or the same. */
+  before?: Plan | undefined;
+  catalogue: Catalogue;
+}
+
+/** Where each thing that is given at birth stands in the configuration. */
+const KEYS_OF_BIRTH: Readonly<Record<keyof Birth, string>> = {
+  revision: "hermes:bootstrapRevision",
+  image: "hermes:image",
+  region: "hermes:region",
+  access: "hermes:access",
+  ipv6: "hermes:ipv6",
+  hostname: "hermes:tailnet.hostname",
+  tag: "hermes:tailnet.tag",
+  loginServer: "hermes:tailnet.loginServer",
+  volume: "hermes:volumeGiB",
+};
+/** The node is evicted with these, or belongs to another tailnet. */
+const KEYS_OF_NODE: readonly (keyof Birth)[] = ["hostname", "tag", "loginServer"];
+
+/** What is now against what is wanted. Pure. */
+export function changesAhead(input: AheadInput): Ahead {
+  const { now, config } = input;
+  const refusals = [...volumeRefusals(now, config)];
+  const born = changedAtBirth(now, config);
+  if (born.length > 0) return { warnings: [replacement(now, config, born)], refusals };
+  const tooSmall = smallerDisk(input);
+  if (tooSmall !== undefined) return { warnings: [], refusals: [...refusals, tooSmall] };
+  return { warnings: resize(input), refusals };
+}
+
+function changedAtBirth({ droplet, birth }: Standing, config: HermesConfig): (keyof Birth)[] {
+  if (droplet === undefined || birth === undefined) return [];
+  const wanted = birthOf(config);
+  return (Object.keys(KEYS_OF_BIRTH) as (keyof Birth)[]).filter((key) => birth[key] !== wanted[key]);
+}
+
+function replacement({ droplet, volume }: Standing, config: HermesConfig, born: (keyof Birth)[]): string {
+  const keys = born.map((key) => KEYS_OF_BIRTH[key]).join(", ");
+  const kept = volume !== undefined && config.volumeGiB > 0;
+  return [
+    `${keys} changed, and a droplet is given that at birth only: droplet ${droplet?.id} is replaced by a new one, about 5 minutes down.`,
+    kept
+      ? `The volume stays, and with it sessions, memory, pairing and workspaces; ${nodeWords(born)}.`
+      : "All state (sessions, memory, pairing, the tailnet node) is on its own disk and is LOST. Save it before: hermes backup.",
+  ].join(" ");
+}
+
+const nodeWords = (born: (keyof Birth)[]): string =>
+  born.some((key) => KEYS_OF_NODE.includes(key))
+    ? "the tailnet node is a new one, with a new address"
+    : "the tailnet node and its address stay too";
+
+function volumeRefusals({ volume }: Standing, config: HermesConfig): Problem[] {
+  if (volume === undefined) return [];
+  if (config.volumeGiB === 0) return volume.isProtected ? [volumeGoes(volume.sizeGiB)] : [];
+  if (volume.region !== config.region) return [volumeMoves(volume.region, config)];
+  return volume.sizeGiB > config.volumeGiB ? [volumeShrinks(volume.sizeGiB, config.volumeGiB)] : [];
+}
+
+const volumeGoes = (sizeGiB: number): Problem => ({
+  key: "hermes:volumeGiB",
+  found: "0",
+  wrong: `the stack's volume of ${sizeGiB} GiB holds all state, and is protected`,
+  allowed: "0 is for a stack that never had one; a protected volume is not deleted by an edit.",
+  fix: `Write ${sizeGiB}. To give the state up: hermes backup, pulumi state unprotect of the volume's URN, and this edit again.`,
+});
+
+const volumeMoves = (from: string, config: HermesConfig): Problem => ({
+  key: "hermes:region",
+  found: JSON.stringify(config.region),
+  wrong: `the stack's volume is in ${from}, and volumes cannot change region`,
+  allowed: `Only ${from}, as long as this stack has its volume.`,
+  fix: `Write ${from}; or move by way of a backup: hermes backup, a new stack with hermes:region ${config.region}, hermes restore there, then destroy this one.`,
+});
+
+const volumeShrinks = (from: number, to: number): Problem => ({
+  key: "hermes:volumeGiB",
+  found: String(to),
+  wrong: `the volume has ${from} GiB, and a volume can grow, never shrink`,
+  allowed: `At least ${from}.`,
+  fix: `Write ${from}; for a smaller one: hermes backup, a new stack, hermes restore there.`,
+});
+
+/** With either kind of resize: DigitalOcean makes no disk smaller. */
+function smallerDisk({ now: { droplet }, config, plan, catalogue }: AheadInput): Problem | undefined {
+  if (droplet === undefined || droplet.size === config.size || plan.size.diskGiB >= droplet.diskGiB) return undefined;
+  const fitting = catalogue.sizes.filter(
+    ({ available, diskGiB, memoryMiB }) => available && diskGiB >= droplet.diskGiB && memoryMiB >= 2048,
+  );
+  const examples = cheapest(fitting).slice(0, 3);
+  return {
+    key: "hermes:size",
+    found: JSON.stringify(config.size),
+    wrong: `its disk of ${plan.size.diskGiB} GiB is smaller than the droplet's, which has ${droplet.diskGiB}`,
+    allowed: `A size with at least ${droplet.diskGiB} GiB of disk, such as ${examples.map(({ slug }) => slug).join(", ")}: DigitalOcean never makes a disk smaller.`,
+    fix: "Choose one of these; or raise hermes:bootstrapRevision in the same edit: a new droplet is born with the smaller disk, and state on a volume stays.",
+  };
+}
+
+function resize({ now: { droplet }, config, plan, before }: AheadInput): string[] {
+  if (droplet === undefined || droplet.size === config.size) return [];
+  const grows = config.growDisk && plan.size.diskGiB > droplet.diskGiB;
+  const disk = grows
+    ? `Its disk grows from ${droplet.diskGiB} to ${plan.size.diskGiB} GiB (hermes:growDisk), which can NEVER be undone: DigitalOcean then refuses every size with a smaller disk.`
+    : `Its disk stays at ${droplet.diskGiB} GiB, so that the way back stays open.`;
+  return [
+    `hermes:size changes from ${droplet.size} to ${config.size}: droplet ${droplet.id} is switched off, resized in place and switched on, 2 to 5 minutes down. ${disk}${memoryWords(plan, before)}`,
+  ];
+}
+
+function memoryWords(plan: Plan, before: Plan | undefined): string {
+  if (before === undefined) return "";
+  const model = ({ local }: Plan): string => local.install?.tag ?? "none";
+  const limit = ({ limits }: Plan): string => grouped(limits.memoryMaxMiB);
+  const models = model(before) === model(plan) ? "" : `local model ${model(before)} → ${model(plan)}, `;
+  return ` The memory plan is decided anew: ${models}the gateway may take ${limit(before)} → ${limit(plan)} MiB.`;
+}

@@ -1,0 +1,44 @@
+import type { Birth } from "../components/bootstrap-id";
+import { isMap, type Entry } from "../digitalocean/account";
+import { knownOf, type StateResource, type Survey } from "../sweep";
+
+/** What stands now, as the account and the stack's state tell it. */
+export interface Standing {
+  droplet?: { id: string; size: string; region: string; diskGiB: number };
+  volume?: { sizeGiB: number; region: string; isProtected: boolean };
+  /** What the droplet was given at birth; absent where an older hermes made it. */
+  birth?: Birth;
+}
+
+/** Only what is in the stack's state counts: a stray is another matter. */
+export function standingOf({ things, state = [] }: Survey): Standing {
+  const known = knownOf(state);
+  const of = (kind: "droplet" | "volume") =>
+    things.find((thing) => thing.kind === kind && known.ids[kind].has(thing.id))?.entry;
+  const [droplet, volume, birth] = [of("droplet"), of("volume"), birthIn(state)];
+  return {
+    ...(droplet === undefined ? {} : { droplet: dropletOf(droplet) }),
+    ...(volume === undefined ? {} : { volume: { ...volumeOf(volume), isProtected: isProtected(state) } }),
+    ...(birth === undefined ? {} : { birth }),
+  };
+}
+
+const dropletOf = (entry: Entry) => ({
+  id: String(entry["id"]),
+  size: String(entry["size_slug"]),
+  region: regionOf(entry),
+  diskGiB: Number(entry["disk"]),
+});
+
+const volumeOf = (entry: Entry) => ({ sizeGiB: Number(entry["size_gigabytes"]), region: regionOf(entry) });
+
+const regionOf = (entry: Entry): string => (isMap(entry["region"]) ? String(entry["region"]["slug"]) : "");
+
+const isProtected = (state: readonly StateResource[]): boolean =>
+  state.some(({ type, protect }) => type === "digitalocean:index/volume:Volume" && protect === true);
+
+function birthIn(state: readonly StateResource[]): Birth | undefined {
+  const stash = state.find(({ type, urn }) => type === "pulumi:index:Stash" && urn.endsWith("-birth"));
+  const output = stash?.outputs?.["output"];
+  return isMap(output) && isMap(output["given"]) ? (output["given"] as unknown as Birth) : undefined;
+}
