@@ -105,6 +105,6 @@ async function verify(target: SshTarget, wanted: { agentTurn: boolean }): Promis
   // The engine prints a RunError's message alone, without a stack trace.
   if (problem !== undefined) throw new pulumi.RunError(`hermes is up, but not healthy: ${problem}`);
   const drift = status === undefined ? undefined : driftProblem(status);
-  if (drift !== undefined) throw new pulumi.RunError(`hermes is up and healthy, but not as it was applied: ${drift}`);
+  if (drift !== undefined) await pulumi.log.warn(`hermes is up and healthy, but not as it was applied: ${drift}`);
   return expected;
 }
