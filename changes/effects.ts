@@ -108,6 +108,12 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
     row("`volumeGiB` down", [], "refused", "a volume can only grow"),
     row("`volumeGiB` to 0", [], "refused", "the volume is protected"),
   ],
+  backup: [
+    row("`backup.recipient`", CONFIG, "files", "whom the next backup is encrypted for"),
+    row("`backup.to`", CONFIG, "beside", "timer starts"),
+    row("`backup.schedule`", CONFIG, "beside", "timer starts anew"),
+    row("`backup.keep`", CONFIG, "files"),
+  ],
   verify: [row("`verify.agentTurn`", [], "nothing", "what `up` looks at in the end")],
   bootstrapRevision: [row("`bootstrapRevision`", BIRTH, "new droplet")],
   sources: [

@@ -12,17 +12,17 @@ import type { Schemas } from "./versions.ts";
 import { reads, satisfies, schemasOf } from "./versions.ts";
 
 /**
- * Looks whether an installed version may take over, and touches nothing.
+ * Looks whether an installed version may take over, on the Node that is wanted, and touches nothing.
  * @throws Refused when Node does not carry it, or when it cannot read the state that is here
  */
 export async function checkVersion(host: Host, config: ConfigBundle, applied: Applied): Promise<void> {
   const { version } = config.openclaw;
-  if (applied.config?.openclaw.version === version) return;
+  if (applied.config?.openclaw.version === version && applied.config.node.version === config.node.version) return;
   const facts = readPackage(host, version);
-  const node = nodeFor(host, config);
+  const node = config.node.version;
   if (facts.node !== undefined && !satisfies(node, facts.node))
     throw new Refused(
-      `OpenClaw ${version} wants Node ${facts.node}, and this droplet's is ${node}. Nothing was changed.\n` +
+      `OpenClaw ${version} wants Node ${facts.node}, and hermes:node.version is ${node}. Nothing was changed.\n` +
         "  Set hermes:node.version to one that it runs on, or another hermes:openclaw.version.",
     );
   const here = await stateSchemas(host);
@@ -45,11 +45,6 @@ function readPackage(host: Host, version: string): PackageFacts {
   };
   const schemas = schemasOf(openclaw?.schemaVersions);
   return { ...(engines?.node === undefined ? {} : { node: engines.node }), ...(schemas && { schemas }) };
-}
-
-/** The one that the configuration asks for, where it is installed. */
-function nodeFor(host: Host, { node }: ConfigBundle): string {
-  return existsSync(host.path(`/opt/node/${node.version}`)) ? node.version : process.versions.node;
 }
 
 /**

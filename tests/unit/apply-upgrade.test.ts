@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { activate } from "../../gateway/apply/activate.ts";
@@ -13,7 +13,7 @@ afterEach(() => machine.remove());
 
 const file = (text: string) => ({ mode: "0644", owner: "root:root", text: text.split("\n") });
 
-async function apply(version: string, openclaw: object = { agents: {} }) {
+async function apply(version: string, openclaw: object = { agents: {} }, node = "24.0.0") {
   const config = JSON.stringify({
     hermes: 1,
     kind: "config",
@@ -23,7 +23,7 @@ async function apply(version: string, openclaw: object = { agents: {} }) {
     },
     workspaces: {},
     openclaw: { version, before: "2026-01-01" },
-    node: { version: "24.21.0" },
+    node: { version: node, url: "https://nodejs.example/n.tar.xz", sha256: "0".repeat(64) },
   });
   const secrets = JSON.stringify({ hermes: 1, kind: "secrets", files: {} });
   const host = machine.host();
@@ -75,17 +75,29 @@ describe("another version of OpenClaw", () => {
     expect((await apply("0.9.0")).code).toBe(0);
   });
 
-  it("that the droplet's Node does not carry is refused", async () => {
+  it("that the wanted Node does not carry is refused", async () => {
     machine.packages["2.0.0"] = packageOf(18, 23, ">=99");
     const { code, reply } = await apply("2.0.0");
     expect(code).toBe(1);
-    expect(reply.error).toMatch(/OpenClaw 2\.0\.0 wants Node >=99, and this droplet's is \d+\./);
+    expect(reply.error).toMatch(/OpenClaw 2\.0\.0 wants Node >=99, and hermes:node\.version is 24\.0\.0\./);
   });
 
-  it("is measured by the Node that the configuration asks for, where that is installed", async () => {
-    mkdirSync(join(machine.root, "opt/node/24.21.0"), { recursive: true });
+  it("is measured by the Node that comes with it", async () => {
+    machine.nodeInstalled("24.21.0");
     machine.packages["2.0.0"] = packageOf(18, 23, ">=24.16.0 <25");
-    expect((await apply("2.0.0")).code).toBe(0);
+    expect((await apply("2.0.0", undefined, "24.21.0")).code).toBe(0);
+  });
+
+  it("stays, and a Node that does not carry it is refused", async () => {
+    machine.write(
+      "/opt/openclaw/1.0.0/lib/node_modules/openclaw/package.json",
+      JSON.stringify(packageOf(17, 21, ">=24")),
+    );
+    machine.nodeInstalled("22.0.0");
+    const { code, reply } = await apply("1.0.0", undefined, "22.0.0");
+    expect({ code, ready: reply.ready }).toEqual({ code: 1, ready: true });
+    expect(reply.error).toMatch(/OpenClaw 1\.0\.0 wants Node >=24, and hermes:node\.version is 22\.0\.0\./);
+    expect(machine.node()).toBe("24.0.0");
   });
 
   it("that does not become ready goes, with what it did to the state", async () => {
