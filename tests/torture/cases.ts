@@ -11,7 +11,18 @@ export const KINDS = [
   "kill",
 ] as const;
 
-export type Kind = (typeof KINDS)[number];
+/** What can happen to one command on the droplet: all of hermes-apply's are safe to repeat, whether they acted or not. */
+export const REMOTE_KINDS = ["dropped before", "dropped after", "exits non-zero", "slow", "kill"] as const;
+
+/** What can happen to one SSH connection before a word is said. The others after it are refused, too. */
+export const CONNECTION_KINDS = ["refused for a while", "refused until the end"] as const;
+
+/** The command on this machine that makes the call is killed alone, before the server acted. */
+export const LOCAL_KINDS = ["command killed"] as const;
+
+export const ALL_KINDS = [...KINDS, "exits non-zero", ...CONNECTION_KINDS, ...LOCAL_KINDS] as const;
+
+export type Kind = (typeof ALL_KINDS)[number];
 
 /** A call of a run: the n-th of its name. Parallel calls come in any order, so a place in one long list says nothing. */
 export interface CallId {
@@ -25,8 +36,9 @@ export interface Strike {
   call: CallId;
 }
 
-/** `up` of a stack that is not there yet, or `destroy` of one that is. */
-export type Act = "up" | "destroy";
+/** `up` of a stack that is not there yet, `up` that edits one, or `destroy` of one that is. */
+export const ACTS = ["up", "edit", "destroy"] as const;
+export type Act = (typeof ACTS)[number];
 
 export interface Case extends Strike {
   id: string;
@@ -43,20 +55,33 @@ export function callName(service: string, method: string, url: string): string {
   return `${service} ${method} ${path}`;
 }
 
-/** Every kind for every call. */
-export function enumerate(
-  act: Act,
-  stack: Case["stack"],
-  calls: readonly CallId[],
-  kinds: readonly Kind[] = KINDS,
-): Case[] {
+/** Every kind that fits, for every call and remote step. */
+export function enumerate(act: Act, stack: Case["stack"], calls: readonly CallId[]): Case[] {
   return calls.flatMap((call) =>
-    kinds.map((kind) => ({ id: `${stack} ${act}: ${call.name} #${call.nth}: ${kind}`, act, stack, kind, call })),
+    kindsOf(call).map((kind) => ({
+      id: `${stack} ${act}: ${call.name} #${call.nth}: ${kind}`,
+      act,
+      stack,
+      kind,
+      call,
+    })),
   );
 }
 
+export const isRemote = ({ name }: CallId): boolean => name.startsWith("ssh ");
+
+function kindsOf(call: CallId): readonly Kind[] {
+  if (call.name === CONNECTION) return CONNECTION_KINDS;
+  if (isRemote(call)) return REMOTE_KINDS;
+  // Devices are the matter of the commands evict and wait, which Pulumi runs on this machine.
+  return /^tailscale .*\/devices?\b/.test(call.name) ? [...KINDS, ...LOCAL_KINDS] : KINDS;
+}
+
+/** Of the SSH server of a droplet. */
+export const CONNECTION = "ssh connection";
+
 /** The kinds that every call gets; of the others a sample is taken. */
-export const ALWAYS: readonly Kind[] = ["500 once", "dropped after", "kill"];
+export const ALWAYS: readonly Kind[] = ["500 once", "dropped after", "kill", "exits non-zero", "refused for a while"];
 
 /**
  * All cases of the kinds in ALWAYS, first, and of the rest as many as wanted, drawn by the seed.

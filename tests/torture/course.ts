@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { collectOutput, type Ended } from "../engine/harness";
 import type { Case } from "./cases";
 import { differences, endState, leftKeys, type EndState, type Raw } from "./end-state";
-import type { PassedCall } from "./gate";
+import type { PassedCall } from "./ledger";
 import { afterSweep, lastWords, nextMove } from "./user";
 import { startWorld, type World } from "./world";
 
@@ -15,11 +15,12 @@ const RUN_TIMEOUT_MS = 180_000;
 
 const COMMANDS: Record<Case["act"], string[]> = {
   up: ["up", "--yes", "--skip-preview"],
+  edit: ["up", "--yes", "--skip-preview"],
   destroy: ["destroy", "--yes", "--skip-preview", "--exclude-protected"],
 };
 
 /** The same again. A destroy that was cut off looks first: the providers take what is gone already for a failure. */
-const AGAIN: Record<Case["act"], string[]> = { up: COMMANDS.up, destroy: [...COMMANDS.destroy, "--refresh"] };
+const AGAIN: Record<Case["act"], string[]> = { ...COMMANDS, destroy: [...COMMANDS.destroy, "--refresh"] };
 
 export interface Result {
   /** Ended as a clean run does. */
@@ -47,10 +48,10 @@ export interface Clean {
 export async function cleanRun({ act, stack }: Pick<Case, "act" | "stack">, slot: number): Promise<Clean> {
   const world = await startWorld(stack, slot);
   try {
-    if (act === "destroy") await mustRun(world, COMMANDS.up);
-    world.gate.arm();
+    await prepare(world, act);
+    world.ledger.arm();
     await mustRun(world, COMMANDS[act]);
-    const calls = world.gate.calls.map((call) => ({ ...call }));
+    const calls = world.ledger.calls.map((call) => ({ ...call }));
     // A second run, as every case has one: it clears the first one's marks.
     await mustRun(world, COMMANDS[act]);
     return { calls, end: endState(await rawState(world)) };
@@ -64,12 +65,12 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
   const started = Date.now();
   const world = await startWorld(each.stack, slot);
   try {
-    if (each.act === "destroy") await mustRun(world, COMMANDS.up);
-    world.gate.arm(each);
+    await prepare(world, each.act);
+    world.ledger.arm(each);
     const first = await world.pulumi(COMMANDS[each.act], { timeoutMs: RUN_TIMEOUT_MS });
-    await world.gate.quiet();
-    const struck = world.gate.calls.some((call) => call.struck);
-    world.gate.arm();
+    await world.ledger.quiet();
+    const struck = world.ledger.calls.some((call) => call.struck);
+    world.ledger.arm();
     const { last, moves } = await converge(world, each, first);
     const raw = await rawState(world);
     const found = last.code === 0 ? differences(clean, endState(raw)) : ["the last run failed"];
@@ -88,13 +89,20 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
   }
 }
 
+/** What the struck command begins with: nothing, or a stack that is up. */
+async function prepare(world: World, act: Case["act"]): Promise<void> {
+  if (act !== "up") await mustRun(world, COMMANDS.up);
+  if (act === "edit") world.edit();
+}
+
 async function converge(world: World, { act }: Case, first: Ended): Promise<{ last: Ended; moves: string[] }> {
   const moves: string[] = [];
   let last = first;
   let command = AGAIN[act];
   for (let runs = 0; ;) {
     const move = nextMove({ act, code: last.code, output: last.output, runs });
-    if (move === "done" || (move === "again" && runs >= MOST_RUNS) || moves.length > 2 * MOST_RUNS + 2) break;
+    if (move === "done" || (["again", "look"].includes(move) && runs >= MOST_RUNS) || moves.length > 2 * MOST_RUNS + 2)
+      break;
     if (move === "refresh") {
       // What was interrupted has been made since, or again; the mark of it goes only by this.
       await mustRun(world, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
@@ -108,8 +116,9 @@ async function converge(world: World, { act }: Case, first: Ended): Promise<{ la
       command = [...COMMANDS.up, ...swept.next.slice(1)];
     }
     if (move === "cancel") moves.push("cancel");
+    if (move === "look") command = [...COMMANDS[act], "--refresh"];
     last = await world.pulumi(command, { timeoutMs: RUN_TIMEOUT_MS });
-    moves.push([act, command.find((word) => word === "--replace" || word === "--refresh")].join(" ").trim());
+    moves.push([command[0], command.find((word) => word === "--replace" || word === "--refresh")].join(" ").trim());
     if (last.code === 0) command = AGAIN[act];
     if (!/locked by \d+ lock/.test(last.output)) runs++;
   }

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { createServer, type Socket, type Server as TcpServer } from "node:net";
 import { Server, type ServerChannel } from "ssh2";
 import { newKey } from "../../cli/init";
 import type { DropletSpec } from "../../localcloud/substrate";
 import type { EngineBench } from "../engine/harness";
 import type { FakeTailscale } from "../engine/fakes/tailscale-api";
+import { CONNECTION } from "./cases";
+import type { Ledger } from "./ledger";
 
 /** What `hermes-apply` on one droplet was given. */
 export interface Applied {
@@ -17,17 +20,30 @@ export interface FakeDroplets {
   applied: Map<number, Applied>;
   /** Device id on the tailnet by droplet's id. */
   nodes: Map<number, string>;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 const HOST_KEY = newKey("test");
 const SSH_PORT = 22;
 
-/** Has the bench's record-only droplets join its tailnet at once, each with an address of its own in 127.77.SLOT.0/24. */
-export function fakeDroplets(bench: Pick<EngineBench, "substrate" | "tailscale">, slot: number): FakeDroplets {
+/** A server that is refused for a while comes back after that, milliseconds. */
+const AWAY_MS = 3000;
+/** Added to an answer, milliseconds. */
+const SLOW_MS = 3000;
+
+/**
+ * Has the bench's record-only droplets join its tailnet at once, each with an address of its own in 127.77.SLOT.0/24.
+ *
+ * @param ledger - books every connection and every command, and says which is struck
+ */
+export function fakeDroplets(
+  bench: Pick<EngineBench, "substrate" | "tailscale">,
+  slot: number,
+  ledger: Ledger,
+): FakeDroplets {
   const applied: FakeDroplets["applied"] = new Map();
   const nodes: FakeDroplets["nodes"] = new Map();
-  const servers = new Map<number, Server>();
+  const servers = new Map<number, SshServer>();
   const { createDroplet, destroyDroplet } = bench.substrate;
   let born = 0;
 
@@ -40,15 +56,19 @@ export function fakeDroplets(bench: Pick<EngineBench, "substrate" | "tailscale">
     const given: Applied = { staged: {} };
     applied.set(spec.id, given);
     nodes.set(spec.id, node);
-    servers.set(spec.id, await sshServer(address, given));
+    servers.set(spec.id, await SshServer.start(address, given, ledger));
   };
   bench.substrate.destroyDroplet = async (id) => {
     await destroyDroplet(id);
-    await closed(servers.get(id));
+    servers.get(id)?.stop();
     servers.delete(id);
     applied.delete(id);
   };
-  return { applied, nodes, stop: async () => void (await Promise.all([...servers.values()].map(closed))) };
+  return {
+    applied,
+    nodes,
+    stop: () => servers.forEach((server) => server.stop()),
+  };
 }
 
 /** Joins with the single-use key that its user data brought; undefined when that is spent or unknown. */
@@ -74,29 +94,85 @@ function join(tailscale: FakeTailscale, spec: DropletSpec, address: string): str
   return device.id;
 }
 
-function sshServer(address: string, given: Applied): Promise<Server> {
-  const server = new Server({ hostKeys: [HOST_KEY] }, (client) => {
-    client.on("error", () => undefined);
-    client.on("authentication", (context) => context.accept());
-    client.on("session", (accept) => {
-      accept().on("exec", (acceptExec, _reject, { command }) => answer(acceptExec(), command, given));
-    });
-  });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(SSH_PORT, address, () => resolve(server));
-  });
-}
+/** SSH of one droplet, which can be away. */
+class SshServer {
+  private tcp: TcpServer | undefined;
+  private back: NodeJS.Timeout | undefined;
+  private readonly sockets = new Set<Socket>();
 
-function answer(channel: ServerChannel, command: string, given: Applied): void {
-  const input: Buffer[] = [];
-  channel.on("data", (chunk: Buffer) => input.push(chunk));
-  channel.on("end", () => {
-    const { code, reply } = hermesApply(command, Buffer.concat(input).toString(), given);
+  private constructor(
+    private readonly address: string,
+    private readonly given: Applied,
+    private readonly ledger: Ledger,
+  ) {}
+
+  static async start(address: string, given: Applied, ledger: Ledger): Promise<SshServer> {
+    const server = new SshServer(address, given, ledger);
+    await server.listen();
+    return server;
+  }
+
+  stop(): void {
+    clearTimeout(this.back);
+    this.goAway();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private listen(): Promise<void> {
+    const tcp = createServer((socket) => this.connected(socket));
+    this.tcp = tcp;
+    return new Promise((resolve, reject) => {
+      tcp.once("error", reject);
+      tcp.listen(SSH_PORT, this.address, () => resolve());
+    });
+  }
+
+  /** Connections that are there stay. */
+  private goAway(): void {
+    this.tcp?.close();
+    this.tcp = undefined;
+  }
+
+  private connected(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on("error", () => undefined).once("close", () => this.sockets.delete(socket));
+    // Until the end: the next connection after the pause is struck as well.
+    if (this.ledger.enter(CONNECTION).kind !== undefined) {
+      socket.destroy();
+      this.goAway();
+      this.back = setTimeout(() => void this.listen(), AWAY_MS);
+      return;
+    }
+    const ssh = new Server({ hostKeys: [HOST_KEY] }, (client) => {
+      client.on("error", () => undefined);
+      client.on("authentication", (context) => context.accept());
+      client.on("session", (accept) => {
+        accept().on("exec", (acceptExec, _reject, { command }) => void this.answer(socket, acceptExec(), command));
+      });
+    });
+    ssh.injectSocket(socket);
+  }
+
+  private async answer(socket: Socket, channel: ServerChannel, command: string): Promise<void> {
+    const stdin = await inputOf(channel);
+    const { kind } = this.ledger.enter(`ssh ${command}`);
+    if (kind === "dropped before") return void socket.destroy();
+    const refused = { code: 1, reply: { ok: false, error: "struck by the torture" } };
+    const { code, reply } = kind === "exits non-zero" ? refused : hermesApply(command, stdin, this.given);
+    if (kind === "kill") await this.ledger.kill();
+    if (kind === "kill" || kind === "dropped after") return void socket.destroy();
+    if (kind === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
     channel.write(`${JSON.stringify(reply)}\n`);
     channel.exit(code);
     channel.end();
-  });
+  }
+}
+
+async function inputOf(channel: ServerChannel): Promise<string> {
+  const input: Buffer[] = [];
+  channel.on("data", (chunk: Buffer) => input.push(chunk));
+  await new Promise((resolve) => channel.once("end", resolve));
+  return Buffer.concat(input).toString();
 }
 
 /** As far as `up` looks: a bundle that is activated must be the one that was staged. */
@@ -120,6 +196,3 @@ function hermesApply(command: string, stdin: string, given: Applied): { code: nu
   }
   return { code: 1, reply: { ok: false, error: `the fake droplet has no "${command}"` } };
 }
-
-const closed = (server: Server | undefined): Promise<void> =>
-  new Promise((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));

@@ -1,32 +1,20 @@
 import { createServer, request as ask, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { callName, type Strike } from "./cases";
+import type { Ledger, PassedCall } from "./ledger";
 
-/** One call that passed, named by its service, method and path template, and which of that name it was. */
-export interface PassedCall {
-  name: string;
-  nth: number;
-  /** Undefined when the connection was cut. */
-  status?: number;
-  struck?: true;
-}
-
-/** Stands in front of the emulated APIs, sees every call of a run and strikes the one that is wanted. */
+/** Stands in front of the emulated APIs, has every call of a run booked and strikes the one that is wanted. */
 export interface Gate {
   urls: Record<string, string>;
-  calls: PassedCall[];
-  /** Counts calls from here on, and strikes none or this one. */
-  arm(strike?: Strike): void;
-  /** Resolves when a power cut that began is over: it would hit the next run too. */
-  quiet(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface GateOptions {
   /** Service → base URL. */
   upstreams: Record<string, string>;
-  /** The engine's power cut: resolves when no process of it runs. */
-  kill: () => Promise<void>;
+  ledger: Ledger;
+  /** Ends the command of ours on this machine that makes the call, alone. */
+  killCommand: () => Promise<void>;
   /** Answers held back for a slow reply, milliseconds. */
   slowMs: number;
 }
@@ -40,35 +28,21 @@ const REFUSALS: Partial<Record<Strike["kind"], { status: number; headers?: Recor
 };
 
 export async function startGate(options: GateOptions): Promise<Gate> {
-  const calls: PassedCall[] = [];
-  let strike: Strike | undefined;
-  let killing = Promise.resolve();
+  const { ledger } = options;
   const servers: Server[] = [];
   const urls: Record<string, string> = {};
 
-  const struckNow = (call: PassedCall): Strike | undefined => {
-    if (strike?.call.name !== call.name) return undefined;
-    const lasting = strike.kind === "500 until the end";
-    return call.nth === strike.call.nth || (lasting && call.nth > strike.call.nth) ? strike : undefined;
-  };
-
   const pass = async (service: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readAll(request);
-    const name = callName(service, request.method ?? "", request.url ?? "/");
-    const call: PassedCall = { name, nth: calls.filter((one) => one.name === name).length + 1 };
-    calls.push(call);
-    const struck = struckNow(call);
-    if (struck !== undefined) call.struck = true;
-    const refusal = struck === undefined ? undefined : REFUSALS[struck.kind];
+    const { call, kind } = ledger.enter(callName(service, request.method ?? "", request.url ?? "/"));
+    const refusal = kind === undefined ? undefined : REFUSALS[kind];
     if (refusal !== undefined) return refuse(call, refusal, response);
-    if (struck?.kind === "dropped before") return void response.destroy();
+    if (kind === "command killed") await options.killCommand();
+    if (kind === "dropped before" || kind === "command killed") return void response.destroy();
     const reply = await forward(options.upstreams[service] as string, request, body);
-    if (struck?.kind === "dropped after") return void response.destroy();
-    if (struck?.kind === "kill") {
-      killing = options.kill();
-      return void killing.finally(() => response.destroy());
-    }
-    if (struck?.kind === "slow") await new Promise((resolve) => setTimeout(resolve, options.slowMs));
+    if (kind === "dropped after") return void response.destroy();
+    if (kind === "kill") return void ledger.kill().finally(() => response.destroy());
+    if (kind === "slow") await new Promise((resolve) => setTimeout(resolve, options.slowMs));
     call.status = reply.status;
     response.writeHead(reply.status, reply.headers).end(reply.body);
   };
@@ -83,12 +57,6 @@ export async function startGate(options: GateOptions): Promise<Gate> {
   }
   return {
     urls,
-    calls,
-    arm: (next) => {
-      strike = next;
-      calls.length = 0;
-    },
-    quiet: () => killing,
     stop: async () => {
       await Promise.all(servers.map(closed));
     },

@@ -1,4 +1,4 @@
-import { KINDS, type Case, type Kind } from "./cases";
+import { ACTS, ALL_KINDS, type Case, type Kind } from "./cases";
 import type { Result } from "./course";
 
 export interface Finished {
@@ -29,8 +29,8 @@ export function wayOf({ ok, moves }: Pick<Result, "ok" | "moves">): Way {
 
 /** A Markdown table by command and kind of failure, and a line for each case that did not converge. */
 export function summary(finished: readonly Finished[], facts: RunFacts): string {
-  const rows = (["up", "destroy"] as const).flatMap((act) =>
-    KINDS.map((kind) => row(act, kind, finished)).filter((line) => line !== undefined),
+  const rows = ACTS.flatMap((act) =>
+    ALL_KINDS.map((kind) => row(act, kind, finished)).filter((line) => line !== undefined),
   );
   const failed = finished.filter(({ result }) => !result.ok);
   const left = finished.filter(({ result }) => result.leftKeys > 0).length;

@@ -2,7 +2,7 @@ import type { Ended } from "../engine/harness";
 import type { Act } from "./cases";
 
 /** What a person does next who reads the last lines of a run, and nothing that no message says. */
-export type Move = "cancel" | "sweep" | "refresh" | "again" | "done";
+export type Move = "cancel" | "sweep" | "look" | "refresh" | "again" | "done";
 
 export interface Seen {
   act: Act;
@@ -16,6 +16,8 @@ export interface Seen {
 export function nextMove({ code, output, runs }: Seen): Move {
   if (/locked by \d+ lock/.test(output)) return "cancel";
   if (code !== 0 && output.includes("hermes sweep --stack")) return "sweep";
+  // It was made, and could not be read then: Pulumi takes that for a change until it has read it.
+  if (code !== 0 && /updating failed.*doesn't support update/.test(output)) return "look";
   if (code === 0 && runs > 0) return /pending operations? from previous deployment/.test(output) ? "refresh" : "done";
   return "again";
 }

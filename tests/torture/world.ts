@@ -3,8 +3,9 @@ import { newKey } from "../../cli/init";
 import { startTimeOf } from "../../localcloud/processes";
 import { COMMITTED, PROGRAM, startBench, type Ended, type EngineBench, type RunOptions } from "../engine/harness";
 import { fakeDroplets, type FakeDroplets } from "./droplets";
-import { startGate, type Gate } from "./gate";
 import type { Case } from "./cases";
+import { startGate } from "./gate";
+import { Ledger } from "./ledger";
 
 const SECRETS = {
   openrouterApiKey: "sk-or-v1-torture-secret",
@@ -12,12 +13,21 @@ const SECRETS = {
   deployKey: newKey("test"),
 };
 
+/** One thing that is staged with the configuration, and one with the secrets. */
+const EDITED = {
+  agentModel: "openrouter/google/gemma-4-26b-a4b-it:free",
+  gatewayToken: "another-gateway-token-of-more-than-32-characters",
+};
+
 /** The hermes program on a real engine, over an account and a tailnet that nobody else uses, with a gate before both. */
 export interface World {
   bench: EngineBench;
-  gate: Gate;
+  /** What the engine and its plugins ask of the account, the tailnet and the droplets. */
+  ledger: Ledger;
   droplets: FakeDroplets;
   pulumi(args: string[], options?: RunOptions): Promise<Ended>;
+  /** Another configuration: one that goes in place, by every remote step. */
+  edit(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,10 +40,12 @@ export async function stopAllWorlds(): Promise<void> {
 
 export async function startWorld(stack: Case["stack"], slot: number): Promise<World> {
   const bench = await startBench({ stack: "hermes", program: PROGRAM });
-  const droplets = fakeDroplets(bench, slot);
+  const ledger = new Ledger(() => killAll(bench.dir));
+  const droplets = fakeDroplets(bench, slot, ledger);
   const gate = await startGate({
     upstreams: { digitalocean: bench.digitalocean.url, tailscale: bench.tailscale.url },
-    kill: () => killAll(bench.dir),
+    ledger,
+    killCommand: () => killAll(bench.dir, "tailnet/main.js"),
     slowMs: 3000,
   });
   const stop = async (): Promise<void> => {
@@ -41,7 +53,7 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
     await killAll(bench.dir);
     await gate.stop();
     await bench.stop();
-    await droplets.stop();
+    droplets.stop();
   };
   const env = {
     DIGITALOCEAN_API_URL: gate.urls["digitalocean"] as string,
@@ -51,15 +63,17 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
   };
   const pulumi: World["pulumi"] = (args, options = {}) =>
     bench.pulumi(args, { ...options, env: { ...env, ...options.env } });
-  const world: World = { bench, gate, droplets, pulumi, stop };
+  const config = (value: string, path: string, ...kind: string[]): Promise<Ended> =>
+    must(bench.pulumi(["config", "set", path, ...kind, "--path"], { stdin: value }));
+  const edit = async (): Promise<void> => {
+    await config(EDITED.agentModel, "hermes:agents.main.model");
+    await config(EDITED.gatewayToken, "hermes:secrets.gatewayToken", "--secret");
+  };
+  const world: World = { bench, ledger, droplets, pulumi, edit, stop };
   running.add(world);
   try {
     bench.configure({ ...COMMITTED, ...(stack === "bare" ? { "hermes:volumeGiB": 0 } : {}) });
-    for (const [name, value] of Object.entries(SECRETS)) {
-      const path = `hermes:secrets.${name}`;
-      const set = await bench.pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
-      if (set.code !== 0) throw new Error(set.output);
-    }
+    for (const [name, value] of Object.entries(SECRETS)) await config(value, `hermes:secrets.${name}`, "--secret");
     return world;
   } catch (error) {
     await stop();
@@ -67,10 +81,20 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
   }
 }
 
-/** Pulls the plug: every process that was started with this bench's folder, however far down. Resolves when all are gone. */
-export async function killAll(dir: string): Promise<void> {
+async function must(running: Promise<Ended>): Promise<Ended> {
+  const ended = await running;
+  if (ended.code !== 0) throw new Error(ended.output);
+  return ended;
+}
+
+/**
+ * Pulls the plug: every process that was started with this bench's folder, however far down. Resolves when all are gone.
+ *
+ * @param only - those whose command line has this; all when absent
+ */
+export async function killAll(dir: string, only = ""): Promise<void> {
   for (;;) {
-    const pids = processesOf(dir);
+    const pids = processesOf(dir).filter((pid) => readProcess(pid, "cmdline").includes(only));
     if (pids.length === 0) return;
     for (const pid of pids) {
       try {
@@ -87,12 +111,17 @@ function processesOf(dir: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => {
-      try {
-        const mine = readFileSync(`/proc/${pid}/environ`, "latin1").includes(`PULUMI_HOME=${dir}/`);
-        return mine && startTimeOf(Number(pid)) !== undefined;
-      } catch {
-        return false;
-      }
+      const mine = readProcess(Number(pid), "environ").includes(`PULUMI_HOME=${dir}/`);
+      return mine && startTimeOf(Number(pid)) !== undefined;
     })
     .map(Number);
+}
+
+/** Its words are divided by zeros; none where it is gone. */
+function readProcess(pid: number, file: "cmdline" | "environ"): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
 }

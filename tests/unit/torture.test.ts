@@ -1,5 +1,17 @@
-import { ALWAYS, callName, enumerate, KINDS, select, shuffled, type Case } from "../torture/cases";
+import {
+  ALWAYS,
+  callName,
+  CONNECTION,
+  CONNECTION_KINDS,
+  enumerate,
+  KINDS,
+  REMOTE_KINDS,
+  select,
+  shuffled,
+  type Case,
+} from "../torture/cases";
 import { differences, endState, leftKeys, type Raw } from "../torture/end-state";
+import { Ledger } from "../torture/ledger";
 import { summary, withSummary, type Finished } from "../torture/summary";
 import { afterSweep, nextMove } from "../torture/user";
 
@@ -22,10 +34,19 @@ describe("the cases", () => {
     expect(callName("tailscale", "DELETE", "/api/v2/device/n100005")).toBe("tailscale DELETE /api/v2/device/ID");
   });
 
-  it("are every kind for every call, each with a name of its own", () => {
-    const all = enumerate("up", "volume", CALLS);
-    expect(all).toHaveLength(CALLS.length * KINDS.length);
+  it("are every kind that fits for every call and remote step, each with a name of its own", () => {
+    const remote = [CONNECTION, "ssh hermes-apply activate"].map((name) => ({ name, nth: 1 }));
+    const all = enumerate("up", "volume", [...CALLS, ...remote]);
+    const remotely = CONNECTION_KINDS.length + REMOTE_KINDS.length;
+    expect(all).toHaveLength(CALLS.length * KINDS.length + remotely);
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  });
+
+  it("have the commands on this machine killed alone, by the calls that only they make", () => {
+    const kinds = enumerate("destroy", "volume", [{ name: "tailscale DELETE /api/v2/device/ID", nth: 1 }]).map(
+      ({ kind }) => kind,
+    );
+    expect(kinds).toContain("command killed");
   });
 
   it("are chosen by the seed alone, and never without the kinds that every call gets", () => {
@@ -33,9 +54,36 @@ describe("the cases", () => {
     const some = select(all, 3, 7);
     expect(some).toEqual(select(all, 3, 7));
     expect(some).not.toEqual(select(all, 3, 8));
-    expect(some).toHaveLength(CALLS.length * ALWAYS.length + 3);
+    expect(some).toHaveLength(all.filter(({ kind }) => ALWAYS.includes(kind)).length + 3);
     expect(select(all, Infinity, 7)).toHaveLength(all.length);
     expect([...shuffled([1, 2, 3, 4, 5], 1)].sort()).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe("the ledger", () => {
+  const strike = (kind: Case["kind"]) => ({ kind, call: { name: "ssh connection", nth: 2 } });
+  const struck = (kind: Case["kind"]) => {
+    const ledger = new Ledger(() => Promise.resolve());
+    ledger.arm(strike(kind));
+    return ["ssh connection", "other", "ssh connection", "ssh connection"].map((name) => ledger.enter(name).kind);
+  };
+
+  it("strikes the one that is wanted, or that and all after it", () => {
+    expect(struck("refused for a while")).toEqual([undefined, undefined, "refused for a while", undefined]);
+    expect(struck("refused until the end").slice(2)).toEqual(["refused until the end", "refused until the end"]);
+  });
+
+  it("counts anew for the next run, and strikes nothing there", () => {
+    const ledger = new Ledger(() => Promise.resolve());
+    ledger.arm(strike("slow"));
+    ledger.enter("ssh connection");
+    ledger.arm();
+    expect(["a", "ssh connection", "ssh connection"].map((name) => ledger.enter(name).kind)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(ledger.calls.map(({ nth }) => nth)).toEqual([1, 1, 2]);
   });
 });
 
@@ -105,6 +153,7 @@ describe("the person who reads the messages", () => {
     expect(seen(255, "error: the stack is currently locked by 1 lock(s).", 1)).toBe("cancel");
     expect(seen(1, "  Look at it, and remove it: hermes sweep --stack hermes", 1)).toBe("sweep");
     expect(seen(1, "error: 500", 1)).toBe("again");
+    expect(seen(1, "Tag hermes **updating failed** error: doesn't support update", 1)).toBe("look");
     expect(seen(null, "", 0)).toBe("again");
     expect(seen(0, "", 0)).toBe("again");
     expect(seen(0, "with 1 pending operations from previous deployment.", 1)).toBe("refresh");
