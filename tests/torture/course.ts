@@ -92,7 +92,7 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
 /** What the struck command begins with: nothing, or a stack that is up. */
 async function prepare(world: World, act: Case["act"]): Promise<void> {
   if (act !== "up") await mustRun(world, COMMANDS.up);
-  if (act === "edit") world.edit();
+  if (act === "edit") await world.edit();
 }
 
 async function converge(world: World, { act }: Case, first: Ended): Promise<{ last: Ended; moves: string[] }> {

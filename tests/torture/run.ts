@@ -11,13 +11,13 @@ import { stopAllWorlds } from "./world";
 const PROJECT = join(__dirname, "..", "..");
 const KEPT = join(PROJECT, ".hermes", "torture", "results.json");
 const DOCUMENT = join(PROJECT, "docs", "torture.md");
-const WORKERS = 2;
 
-const USAGE = `usage: npm run torture -- [--seed N] [--sample N|all] [--only REGEX] [--minutes N] [--fresh] [--list]
+const USAGE = `usage: npm run torture -- [--seed N] [--sample N|all] [--only REGEX] [--minutes N] [--workers N] [--fresh] [--list]
   --seed     draws the sample of the kinds that not every call gets (default 1)
   --sample   how many of those (default all)
   --only     cases whose name matches
   --minutes  starts no further case after that time (default 60); the next run goes on from there
+  --workers  cases at a time (default 2)
   --fresh    forgets what earlier runs found; without it what did not converge is run again
   --list     names the cases and runs none`;
 
@@ -27,14 +27,17 @@ const { values } = parseArgs({
     sample: { type: "string", default: "all" },
     only: { type: "string" },
     minutes: { type: "string", default: "60" },
+    workers: { type: "string", default: "2" },
     fresh: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
+const workers = Number(values.workers);
+
 /** Each process, and each worker of it, has addresses of its own. */
-const slotOf = (worker: number): number => 1 + ((process.pid * WORKERS + worker) % 250);
+const slotOf = (worker: number): number => 1 + ((process.pid * workers + worker) % 250);
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -84,7 +87,7 @@ async function main(): Promise<number> {
       for (const line of [...result.differences, ...result.words]) say(`    ${line}`);
     }
   };
-  await Promise.all(Array.from({ length: WORKERS }, (_, index) => worker(index)));
+  await Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
   return end(chosen, all.length, finished, seed);
 }
 
