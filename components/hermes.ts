@@ -95,7 +95,11 @@ export class Hermes extends pulumi.ComponentResource {
 
     const dial = config.access.mode === "ssh" ? { dial: droplet.ipv4Address } : {};
     const only = alone(args.account, droplet.id);
-    const node = new TailnetNode(name, { tag, hostname, dropletId: only, ...dial }, { parent: this });
+    const node = new TailnetNode(
+      name,
+      { tag, hostname, dropletId: only, keyId: tailnet.keyId, ...dial },
+      { parent: this },
+    );
 
     const local = plan.local.install;
     const files = {

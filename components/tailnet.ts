@@ -18,6 +18,8 @@ export interface TailnetArgs {
 export class Tailnet extends pulumi.ComponentResource {
   /** The one secret in the droplet's user data. */
   readonly key: pulumi.Output<string>;
+  /** Names the key in the tailnet's API; no secret. */
+  readonly keyId: pulumi.Output<string>;
   /** Registered before the droplet, so that it is in the state, and evicts at `destroy`, whatever happens later. */
   readonly slot: command.local.Command;
 
@@ -48,6 +50,7 @@ export class Tailnet extends pulumi.ComponentResource {
       { parent: this, replacementTrigger: args.bootstrapId, dependsOn: this.slot },
     );
     this.key = pulumi.secret(key.key);
+    this.keyId = key.id;
     this.registerOutputs({});
   }
 }
@@ -57,6 +60,8 @@ export interface TailnetNodeArgs {
   hostname: string;
   /** A new droplet is waited for anew, though its name and address are the old ones. */
   dropletId: pulumi.Input<string>;
+  /** The auth key that it was given: while no node is there, whether one can still come. */
+  keyId: pulumi.Input<string>;
   /** Dial this host rather than the node's own address, where the operator is not on the tailnet. */
   dial?: pulumi.Input<string>;
 }
@@ -70,10 +75,11 @@ export class TailnetNode extends pulumi.ComponentResource {
   constructor(name: string, args: TailnetNodeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:TailnetNode", name, {}, opts);
     const identity = ["wait", "--hostname", args.hostname, "--tag", args.tag];
-    const create =
-      args.dial === undefined
-        ? tailnetCommand(identity)
-        : pulumi.output(args.dial).apply((dial) => tailnetCommand([...identity, "--dial", dial]));
+    const create = pulumi
+      .all([args.keyId, args.dial])
+      .apply(([key, dial]) =>
+        tailnetCommand([...identity, "--key", key, ...(dial === undefined ? [] : ["--dial", dial])]),
+      );
     const wait = new command.local.Command(
       name,
       { create, dir: PROJECT, triggers: [args.dropletId], logging: "stderr", addPreviousOutputInEnv: false },

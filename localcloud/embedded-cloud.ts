@@ -70,7 +70,7 @@ export async function bringUp(lab: Lab, say: Say): Promise<Programs> {
 
 async function startDaemon(lab: Lab): Promise<void> {
   rmSync(join(lab.dir, "daemon.failed"), { force: true });
-  const daemon = [process.execPath, "-r", "ts-node/register/transpile-only", join(__dirname, "daemon.ts")];
+  const daemon = [process.execPath, "-r", "./scripts/typescript.js", join(__dirname, "daemon.ts")];
   const instance = lab.dir.split("/").at(-1) ?? "lab";
   startRecorded(lab, "daemon", inNamespace(lab.ns.lab, [...daemon, lab.project, instance]), { cwd: lab.project });
   const deadline = Date.now() + 180_000;

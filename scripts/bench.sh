@@ -12,4 +12,4 @@ case ${1-} in
     shift
     ;;
 esac
-exec node -r ts-node/register/transpile-only "bench/$bench.ts" "$@"
+exec node -r ./scripts/typescript.js "bench/$bench.ts" "$@"

@@ -12,7 +12,7 @@ const project = join(__dirname, "..");
 let interrupted = false;
 let running;
 
-const prepare = (kind) => node(["-r", "ts-node/register/transpile-only", join(project, "tests/prepare.ts"), kind]);
+const prepare = (kind) => node(["-r", "./scripts/typescript.js", join(project, "tests/prepare.ts"), kind]);
 
 function jest(kind, report, extra) {
   const args = ["--selectProjects", kind, "--maxWorkers", WORKERS[kind], "--json", "--outputFile", report, ...extra];

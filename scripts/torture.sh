@@ -5,5 +5,5 @@ set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
-node -r ts-node/register/transpile-only tests/prepare.ts engine
-exec node -r ts-node/register/transpile-only tests/torture/run.ts "$@"
+node -r ./scripts/typescript.js tests/prepare.ts engine
+exec node -r ./scripts/typescript.js tests/torture/run.ts "$@"

@@ -80,6 +80,12 @@ export class TailnetApi {
     return ((await reply.json()) as { devices: TailnetDevice[] }).devices;
   }
 
+  /** Whether an auth key can still bring a node in. One that is spent, expired or revoked is `invalid`, or not there. */
+  async keyIsValid(id: string): Promise<boolean> {
+    const reply = await this.call("GET", `/api/v2/tailnet/${this.credentials.tailnet}/keys/${id}`, { mayBeGone: true });
+    return reply.ok && ((await reply.json()) as { invalid?: boolean }).invalid !== true;
+  }
+
   /** Removes a node; one that is gone already is fine. */
   async remove(id: string): Promise<void> {
     await this.call("DELETE", `/api/v2/device/${id}`, { mayBeGone: true });

@@ -12,6 +12,10 @@ export interface JoinedNode {
 export interface WaitOptions extends NodeIdentity {
   /** Dial this host instead of the node's own address, where the operator is not on the tailnet. */
   dial?: string;
+  /** Auth key that the node joins with: with it, a wait that nothing can end is given up early. */
+  keyId?: string;
+  /** Between two looks at the key. @default 15 s */
+  keyPollMs?: number;
   timeoutMs: number;
   pollMs: number;
   say: (text: string) => void;
@@ -35,28 +39,45 @@ export async function evict(api: TailnetApi, identity: NodeIdentity, say: (text:
  * Waits until our node is on the tailnet and its SSH server greets; then makes its name the wanted one.
  * The greeting is waited for because a host that accepts TCP and stays silent would hang a remote command for ever.
  *
- * @throws Error that says how far it got, when the time is up.
+ * @throws Error that says how far it got, when the time is up, or when the key is spent and no node came of it.
  */
 export async function waitForNode(api: TailnetApi, options: WaitOptions): Promise<JoinedNode> {
   const greet = options.greet ?? sshGreeting;
   const deadline = Date.now() + options.timeoutMs;
+  const key = keyWatch(api, options);
   let seen = "no node appeared on the tailnet";
   for (;;) {
-    const { node, progress } = await firstGreeting(api, options, greet);
+    const { node, known, progress } = await firstGreeting(api, options, greet);
     if (node !== undefined) return await settleName(api, node, options);
     if (progress !== seen) options.say(progress);
     seen = progress;
+    if (!known) await key.look();
     if (Date.now() + options.pollMs > deadline) throw new Error(timeoutText(seen, options));
     await new Promise((resolve) => setTimeout(resolve, options.pollMs));
   }
+}
+
+/** Twice in a row, since a node that has just spent the key may not be in the list yet. */
+function keyWatch(api: TailnetApi, options: WaitOptions): { look(): Promise<void> } {
+  const { keyId, keyPollMs = 15_000 } = options;
+  let next = Date.now() + keyPollMs;
+  let gone = 0;
+  const look = async (): Promise<void> => {
+    if (keyId === undefined || Date.now() < next) return;
+    next = Date.now() + keyPollMs;
+    gone = (await api.keyIsValid(keyId)) ? 0 : gone + 1;
+    if (gone === 2) throw new Error(spentText(options));
+  };
+  return { look };
 }
 
 async function firstGreeting(
   api: TailnetApi,
   options: WaitOptions,
   greet: (host: string) => Promise<Greeting>,
-): Promise<{ node?: TailnetDevice; progress: string }> {
+): Promise<{ node?: TailnetDevice; known: boolean; progress: string }> {
   const nodes = ourNodes(await api.devices(), options);
+  const known = nodes.length > 0;
   let progress = `waiting for ${options.hostname} (${options.tag}) to join the tailnet`;
   for (const node of nodes) {
     const locked = lockProblem(node);
@@ -64,10 +85,10 @@ async function firstGreeting(
     const host = options.dial ?? addressOf(node);
     if (host === undefined) continue;
     const greeting = await greet(host);
-    if (greeting.ok) return { node, progress };
+    if (greeting.ok) return { node, known, progress };
     progress = `${node.name} is known to the tailnet; its SSH server at ${host} does not answer yet (${greeting.why})`;
   }
-  return { progress };
+  return { known, progress };
 }
 
 /** Gives the node the plain name; ghosts that hold it go first. */
@@ -86,6 +107,13 @@ async function settleName(api: TailnetApi, node: TailnetDevice, options: WaitOpt
   }
   return { id: node.id, name: [options.hostname, ...domain].join("."), address };
 }
+
+const spentText = ({ hostname, keyId }: WaitOptions): string =>
+  [
+    `${hostname} cannot join the tailnet: its auth key ${keyId} is spent, expired (after an hour) or revoked.`,
+    "  A key is given at birth: raise hermes:bootstrapRevision by one and run `pulumi up`, for a new droplet with a new",
+    "  key. State on the volume stays.",
+  ].join("\n");
 
 function timeoutText(seen: string, options: WaitOptions): string {
   const minutes = Math.round(options.timeoutMs / 60_000);

@@ -1,3 +1,3 @@
 // Runs main.ts where only node is at hand (Pulumi's local commands).
-require("ts-node").register({ transpileOnly: true, cwd: `${__dirname}/..` });
+require("../scripts/typescript.js");
 require("./main.ts");

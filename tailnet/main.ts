@@ -3,7 +3,7 @@ import { credentialsFrom, TailnetApi } from "./api";
 import { evict, waitForNode } from "./commands";
 
 const USAGE =
-  "usage: node tailnet/main.js evict|wait --hostname NAME --tag TAG [--dial HOST] [--timeout SECONDS]\n" +
+  "usage: node tailnet/main.js evict|wait --hostname NAME --tag TAG [--dial HOST] [--key ID] [--timeout SECONDS]\n" +
   "  credentials come from the environment, as for the Tailscale provider";
 
 const say = (text: string): void => void process.stderr.write(`tailnet: ${text}\n`);
@@ -16,10 +16,11 @@ async function main(): Promise<number> {
       hostname: { type: "string" },
       tag: { type: "string" },
       dial: { type: "string" },
+      key: { type: "string" },
       timeout: { type: "string", default: "900" },
     },
   });
-  const { hostname, tag, dial } = values;
+  const { hostname, tag, dial, key } = values;
   if (hostname === undefined || tag === undefined) {
     process.stderr.write(`${USAGE}\n`);
     return 2;
@@ -31,7 +32,8 @@ async function main(): Promise<number> {
       return 0;
     case "wait": {
       const timeoutMs = Number(values.timeout) * 1000;
-      const node = await waitForNode(api, { hostname, tag, ...(dial ? { dial } : {}), timeoutMs, pollMs: 1000, say });
+      const known = { ...(dial ? { dial } : {}), ...(key ? { keyId: key } : {}) };
+      const node = await waitForNode(api, { hostname, tag, ...known, timeoutMs, pollMs: 1000, say });
       process.stdout.write(JSON.stringify(node));
       return 0;
     }

@@ -32,14 +32,9 @@ export async function startUplink(lab: Lab): Promise<void> {
   const socket = uplinkSocket(lab);
   await stopRecorded(lab, { only: (name) => name === "uplink" });
   rmSync(socket, { force: true });
-  const pid = startRecorded(
-    lab,
-    "uplink",
-    [process.execPath, "-r", "ts-node/register/transpile-only", __filename, socket],
-    {
-      cwd: join(__dirname, "..", ".."),
-    },
-  );
+  const pid = startRecorded(lab, "uplink", [process.execPath, "-r", "./scripts/typescript.js", __filename, socket], {
+    cwd: join(__dirname, "..", ".."),
+  });
   const deadline = Date.now() + 30_000;
   while (!(await answers(socket))) {
     if (startTimeOf(pid) === undefined || Date.now() > deadline)

@@ -23,7 +23,7 @@ export async function removeLab(lab: Lab): Promise<void> {
  */
 export function hireJanitor(project: string, instance: string, temporary = ""): () => void {
   const args = [project, instance, String(process.pid), temporary];
-  const program = ["-r", "ts-node/register/transpile-only", __filename, ...args];
+  const program = ["-r", "./scripts/typescript.js", __filename, ...args];
   const janitor = spawn(process.execPath, program, { detached: true, stdio: "ignore", cwd: project });
   janitor.unref();
   return () => void janitor.kill("SIGTERM");

@@ -87,7 +87,7 @@ describe("a droplet of the embedded cloud", () => {
     await createNetwork(lab);
     substrate = await ContainerSubstrate.open(lab, { onProgress: (text) => process.stderr.write(`${text}\n`) });
     const serve = `require("./localcloud/droplets").startMetadata(JSON.parse(process.argv[1]))`;
-    const node = [process.execPath, "-r", "ts-node/register/transpile-only", "-e", serve, JSON.stringify(lab)];
+    const node = [process.execPath, "-r", "./scripts/typescript.js", "-e", serve, JSON.stringify(lab)];
     startRecorded(lab, "metadata", inNamespace(lab.ns.lab, node), { cwd: PROJECT });
     await substrate.createVolume({ id: "v1", name: "hermes-state", sizeGiB: 1, filesystem: "ext4", label: "hermes" });
     await substrate.createDroplet({ ...first, userData: USER_DATA, volumeIds: ["v1"] });

@@ -79,14 +79,7 @@ async function startDaemon(): Promise<void> {
   const pid = startRecorded(
     lab,
     "daemon",
-    inNamespace(lab.ns.lab, [
-      process.execPath,
-      "-r",
-      "ts-node/register/transpile-only",
-      script,
-      project,
-      "tailnet-test",
-    ]),
+    inNamespace(lab.ns.lab, [process.execPath, "-r", "./scripts/typescript.js", script, project, "tailnet-test"]),
     { cwd: project },
   );
   const log = join(lab.dir, "logs", "daemon.log");
@@ -110,6 +103,7 @@ async function cleanUp(): Promise<void> {
 
 describe("the lab's tailnet", () => {
   let key: string;
+  let keyId: string;
 
   beforeAll(async () => {
     if (process.getuid?.() !== 0) throw new Error("this test makes network namespaces: run it as root");
@@ -145,10 +139,11 @@ describe("the lab's tailnet", () => {
     expect(made.status).toBe(200);
     expect(made.body).toMatchObject({ keyType: "auth", invalid: false, expirySeconds: 3600 });
     key = String(made.body["key"]);
+    keyId = String(made.body["id"]);
     await login(lab, droplet, key);
     const [device] = await devices();
     expect(device).toMatchObject({ hostname: "hermes", tags: ["tag:hermes"], connectedToControl: true });
-    const read = await call("GET", `/tailnet/-/keys/${String(made.body["id"])}`);
+    const read = await call("GET", `/tailnet/-/keys/${keyId}`);
     expect(read.body).toMatchObject({ invalid: true });
     expect(read.body).not.toHaveProperty("key");
   }, 60_000);
@@ -181,6 +176,23 @@ describe("the lab's tailnet", () => {
     await expect(login(lab, second, key)).rejects.toThrow(/authkey|auth key|used|invalid/i);
     expect(await devices()).toHaveLength(1);
   }, 60_000);
+
+  it("is not waited for in vain: a wait for a node whose key is spent ends early, and says what to do", async () => {
+    const wait = [
+      join(project, "tailnet/main.js"),
+      "wait",
+      "--hostname",
+      "second",
+      "--tag",
+      "tag:hermes",
+      "--key",
+      keyId,
+    ];
+    const { apiKey } = await tailnetCredentials(lab);
+    const env = { TAILSCALE_BASE_URL: new URL(api).origin, TAILSCALE_API_KEY: apiKey };
+    const command = inNamespace(lab.ns.operator, [process.execPath, ...wait]);
+    await expect(run(command, { env })).rejects.toThrow(/hermes:bootstrapRevision/);
+  }, 120_000);
 
   it("renames and removes a device through the API", async () => {
     const [device] = await devices();

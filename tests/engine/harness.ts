@@ -211,7 +211,6 @@ async function environmentOf(
     HERMES_NPM_URL: "http://127.0.0.1:9",
     // jest's own NODE_OPTIONS and colours are not for the program.
     NODE_OPTIONS: "",
-    PULUMI_NODEJS_TRANSPILE_ONLY: "true",
     NO_COLOR: "1",
   };
 }

@@ -100,7 +100,11 @@ function replacer({ digitalocean, tailnet }: Raw): (value: unknown) => unknown {
   for (const { id, name } of Object.values(digitalocean.droplets)) names.set(String(id), `<droplet ${name}>`);
   for (const { id, hostname } of tailnet.devices) names.set(id, `<node ${hostname}>`);
   const inText = (text: string): string =>
-    names.get(text) ?? text.replace(/\b127\.77\.\d+\.\d+\b/g, "<address>").replace(/\b198\.51\.100\.\d+\b/g, "<ipv4>");
+    names.get(text) ??
+    text
+      .replace(/--key k\S+/g, "--key <auth key>")
+      .replace(/\b127\.77\.\d+\.\d+\b/g, "<address>")
+      .replace(/\b198\.51\.100\.\d+\b/g, "<ipv4>");
   const replace = (value: unknown): unknown => {
     if (typeof value === "string") return inText(value);
     if (typeof value === "number") return names.get(String(value)) ?? value;

@@ -14,7 +14,10 @@ const device = (id: string, changes: Partial<TailnetDevice> = {}): TailnetDevice
 });
 
 /** A tailnet in memory; records what was done to it. */
-function tailnet(devices: TailnetDevice[]): { api: TailnetApi; devices: TailnetDevice[]; done: string[] } {
+function tailnet(
+  devices: TailnetDevice[],
+  keys: boolean[] = [],
+): { api: TailnetApi; devices: TailnetDevice[]; done: string[] } {
   const done: string[] = [];
   const api = {
     devices: async () => devices,
@@ -25,6 +28,7 @@ function tailnet(devices: TailnetDevice[]): { api: TailnetApi; devices: TailnetD
         1,
       );
     },
+    keyIsValid: async () => keys.shift() ?? true,
     rename: async (id: string, name: string) => void done.push(`rename ${id} ${name}`),
   };
   return { api: api as unknown as TailnetApi, devices, done };
@@ -107,6 +111,20 @@ describe("waiting for the node", () => {
   it("says how far it got when the time is up", async () => {
     const { api } = tailnet([device("1")]);
     await expect(waitForNode(api, options({ greet: silent }))).rejects.toThrow(/does not answer yet \(ECONNREFUSED\)/);
+  });
+
+  it("is given up when two looks in a row find the key spent and no node", async () => {
+    const { api } = tailnet([], [true, false, true, false, false]);
+    const waiting = waitForNode(api, options({ timeoutMs: 5000, keyId: "kSpent", keyPollMs: 1 }));
+    await expect(waiting).rejects.toThrow(/auth key kSpent is spent.*\n.*hermes:bootstrapRevision/);
+  });
+
+  it("goes on with a spent key once the node is there, which is what spent it", async () => {
+    const { api, devices } = tailnet([], [false, false]);
+    const keyIsValid = async (): Promise<boolean> => (devices.push(device("9")), false);
+    const watched = Object.assign(api, { keyIsValid });
+    const waiting = waitForNode(watched, options({ timeoutMs: 5000, keyId: "kSpent", keyPollMs: 1 }));
+    await expect(waiting).resolves.toMatchObject({ id: "9" });
   });
 
   it("reports tailnet lock at once, with the way out", async () => {
