@@ -1,4 +1,5 @@
 import { KEY_NAMES, type Key } from "../config/keys";
+import type { KNOWN_SECRETS } from "../config/types";
 
 /**
  * A resource of the stack and what becomes of it. Commands go by what they do on the droplet: `config` and `secrets`
@@ -40,6 +41,8 @@ const BIRTH: readonly Step[] = [
   ...(["replace TailnetKey", "replace Stash", "replace Droplet", "replace node", "replace program"] as const),
   ...(["replace config", "replace secrets", "replace activate"] as const),
 ];
+/** Every command logs in anew, which runs it again; what it does then is nothing where nothing else changed. */
+const LOGIN: readonly Step[] = ["update program", "update config", "update secrets", "update activate"];
 /** The name in the tailnet is vacated before the new node comes. */
 const BIRTH_ELSEWHERE: readonly Step[] = ["replace slot", ...BIRTH];
 
@@ -50,6 +53,22 @@ const row = (edit: string, steps: readonly Step[], droplet: OnDroplet, note?: st
   droplet,
   ...(note === undefined ? {} : { note }),
 });
+
+/** By name; what MCP servers refer to goes by the two ways in which it reaches them. */
+const SECRET_ROWS: Readonly<Record<(typeof KNOWN_SECRETS)[number], readonly Row[]>> = {
+  openrouterApiKey: [row("`secrets.openrouterApiKey`", SECRETS, "hot", "`openclaw secrets reload`")],
+  telegramBotToken: [row("`secrets.telegramBotToken`", SECRETS, "hot", "with `telegram`; the channel connects anew")],
+  gatewayToken: [row("`secrets.gatewayToken`", SECRETS, "restart")],
+  deployKey: [
+    row("`secrets.deployKey`", ["replace SshKey", ...LOGIN], "beside", "`hermes rotate deployKey` first: recover.md"),
+  ],
+  deployKeyNext: [row("`secrets.deployKeyNext`", CONFIG, "files", "while `hermes rotate` is under way")],
+  hostKey: [row("`secrets.hostKey`", LOGIN, "nothing", "`hermes rotate hostKey` first: recover.md")],
+  hostKeyNext: [row("`secrets.hostKeyNext`", [], "nothing", "while `hermes rotate` is under way")],
+  backupKey: [row("`secrets.backupKey`", [], "nothing", "never on the droplet")],
+  backupS3KeyId: [row("`secrets.backupS3KeyId`, with `backup.to`", SECRETS, "files", "the next backup reads it")],
+  backupS3Secret: [row("`secrets.backupS3Secret`, with `backup.to`", SECRETS, "files", "the next backup reads it")],
+};
 
 const ROWS: Readonly<Record<Key, readonly Row[]>> = {
   region: [
@@ -68,14 +87,16 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
   swapGiB: [row("`swapGiB`", CONFIG, "restart", "the swap file first; the gateway for its share of it")],
   ipv6: [row("`ipv6`", BIRTH, "new droplet")],
   access: [row("`access`", ["update Firewall", ...BIRTH], "new droplet")],
-  adminCidrs: [row("`adminCidrs`", ["update Firewall", ...CONFIG], "beside", "cloud firewall and nftables")],
+  adminCidrs: [
+    row("`adminCidrs`, with `access: ssh`", ["update Firewall", ...CONFIG], "beside", "cloud firewall and nftables"),
+  ],
   tailnet: [
     row("`tailnet.hostname`", BIRTH_ELSEWHERE, "new droplet", "a new node"),
     row("`tailnet.tag`", BIRTH_ELSEWHERE, "new droplet", "a new node"),
     row("`tailnet.loginServer`", BIRTH, "new droplet", "a node of another tailnet"),
   ],
   openclaw: [
-    row("`openclaw.version`", CONFIG, "restart", "installed beside, state copied first"),
+    row("`openclaw.version`", CONFIG, "restart", "installed beside, state copied first: upgrade.md"),
     row("`openclaw.before`", CONFIG, "nothing", "counts when a version is installed"),
   ],
   node: [row("`node.version`", CONFIG, "restart", "installed beside")],
@@ -87,31 +108,43 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
   ],
   ollama: [
     row("`ollama`, where no model fits", [], "nothing"),
-    row(
-      "`ollama`, where one fits",
-      [...CONFIG, "create local-model"],
-      "hot",
-      "limits change: one restart; see ollama.md",
-    ),
+    row("`ollama`, where one fits", [...CONFIG, "create local-model"], "restart", "for its limits; see ollama.md"),
   ],
-  localModel: [row("`localModel`, where none fits", [], "nothing", "where one fits: as `ollama`")],
+  localModel: [
+    row("`localModel.model`, where none fits", [], "nothing", "where one fits: as `ollama`"),
+    row("`localModel.contextTokens`, where none fits", [], "nothing", "where one fits: as `ollama`"),
+    row("`localModel.cacheType`, where none fits", [], "nothing", "where one fits: as `ollama`"),
+  ],
   agents: [
-    row("a workspace file (`SOUL.md`)", CONFIG, "files", "live in the next turn"),
-    row("an agent more", CONFIG, "hot", "its commands' account restarts"),
+    row("a file of `agents.*.workspace` (`SOUL.md`)", CONFIG, "files", "live in the next turn"),
+    row("`agents.*`, one more", CONFIG, "hot", "the agents' account restarts"),
+    row("`agents.*`, one less", CONFIG, "hot", "its workspace and sessions stay on the droplet"),
     row("`agents.*.model`", CONFIG, "hot"),
     row("`agents.*.bindings`", CONFIG, "hot"),
   ],
-  mcpServers: [row("`mcpServers` with a command", CONFIG, "hot"), row("`mcpServers` with a URL", CONFIG, "hot")],
+  mcpServers: [
+    row("`mcpServers.*.command`, `mcpServers.*.args`, `mcpServers.*.env`", CONFIG, "hot"),
+    row("`mcpServers.*.url`, `mcpServers.*.headers`", CONFIG, "hot"),
+    row("a secret that `mcpServers.*.env` refers to", SECRETS, "hot", "the server's next start reads it"),
+    row("a secret that `mcpServers.*.headers` refers to", SECRETS, "restart", "the gateway has it in its environment"),
+  ],
   telegram: [row("`telegram.ownerId`", CONFIG, "hot")],
   volumeGiB: [
     row("`volumeGiB` up", ["update Volume", ...CONFIG], "beside", "the file system grows mounted"),
     row("`volumeGiB` down", [], "refused", "a volume can only grow"),
     row("`volumeGiB` to 0", [], "refused", "the volume is protected"),
+    row(
+      "`volumeGiB` from 0",
+      ["create Volume", ...BIRTH],
+      "new droplet",
+      "state on the old one's disk is LOST: backup, restore",
+    ),
   ],
   backup: [
     row("`backup.recipient`", CONFIG, "files", "whom the next backup is encrypted for"),
-    row("`backup.to`", CONFIG, "beside", "timer starts"),
-    row("`backup.schedule`", CONFIG, "beside", "timer starts anew"),
+    row("`backup.to`, given or taken away", [...CONFIG, "update secrets"], "beside", "the timer starts or ends"),
+    row("`backup.to`, another bucket", CONFIG, "files", "the next backup goes there"),
+    row("`backup.schedule`", CONFIG, "beside", "the timer starts anew"),
     row("`backup.keep`", CONFIG, "files"),
   ],
   verify: [row("`verify.agentTurn`", [], "nothing", "what `up` looks at in the end")],
@@ -121,10 +154,7 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
     row("`sources.ollama`, without a local model", [], "nothing"),
     row("`sources.tailscale`", [], "nothing", "output `bootstrap.outdated` says so: next `bootstrapRevision`"),
   ],
-  secrets: [
-    row("`secrets.openrouterApiKey`", SECRETS, "hot", "`openclaw secrets reload`"),
-    row("`secrets.gatewayToken`", SECRETS, "restart"),
-  ],
+  secrets: Object.values(SECRET_ROWS).flat(),
 };
 
 /** For every key of the schema, in its order. */

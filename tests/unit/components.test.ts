@@ -178,6 +178,23 @@ describe("a hermes", () => {
     const connection = seen.find((one) => one.inputs["create"] === "hermes-apply activate")?.inputs["connection"];
     expect(JSON.stringify(connection)).toContain("ssh-ed25519 ");
   });
+
+  it("in ssh mode brings another range into the firewall and nftables, and no birth", async () => {
+    SECRETS["hostKey"] = newKey("test");
+    const [before, after] = [
+      await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.7/32"] } }),
+      await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.8/32"] } }),
+    ];
+    delete SECRETS["hostKey"];
+    const counting = ({ inputs, ignoreChanges }: Registration) =>
+      JSON.stringify(Object.entries(inputs).filter(([name]) => !ignoreChanges?.includes(name)));
+    const differing = before.flatMap((each) => {
+      const now = after.find(({ type, name }) => type === each.type && name === each.name);
+      if (now !== undefined && counting(now) === counting(each)) return [];
+      return [each.name.replace(/^hermes-?/, "") || each.type];
+    });
+    expect(differing.sort()).toEqual(["activate", "config", FIREWALL]);
+  });
 });
 
 /** Drops what the SDK marked as secret. */

@@ -1,0 +1,182 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dump, load } from "js-yaml";
+import { EFFECTS, type Effect, type OnDroplet, type Step } from "../../changes/effects";
+import { BASE, BASE_SECRETS, EDITS, merged, ON_MOCKS, type Edit, type Values } from "../fixtures/edits";
+import { deeds, type PreviewStep } from "./harness";
+import { startWorld, type World } from "../torture/world";
+
+jest.setTimeout(240_000);
+
+/** The fake droplets answer on port 22. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+const SLOT = 253;
+
+interface Digest {
+  steps?: PreviewStep[];
+  diagnostics?: { message?: string }[];
+}
+
+let world: World;
+
+const configFile = (): string => join(world.bench.dir, "Pulumi.hermes.yaml");
+
+/** Values into those that stand in the stack's file, secrets of the file kept. */
+function edit(change: Values): void {
+  const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
+  writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
+}
+
+async function setSecret(name: string, value: string): Promise<void> {
+  const set = await world.pulumi(["config", "set", `hermes:secrets.${name}`, "--secret", "--path"], { stdin: value });
+  if (set.code !== 0) throw new Error(set.output);
+}
+
+async function make({ values = {}, secrets = {} }: Edit): Promise<void> {
+  for (const [name, value] of Object.entries(secrets)) await setSecret(name, value);
+  edit(values);
+}
+
+async function up(...args: string[]): Promise<void> {
+  const { code, output } = await world.pulumi(["up", "--yes", "--skip-preview", ...args]);
+  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
+}
+
+/** The steps that a preview announces, components left out, and what it says; or why it refuses. */
+async function previewed(...args: string[]): Promise<{ steps: Step[]; said: string; refused: boolean }> {
+  const { code, stdout, output } = await world.pulumi(["preview", "--json", ...args]);
+  if (code !== 0) return { steps: [], said: output, refused: true };
+  const { steps = [], diagnostics = [] } = JSON.parse(stdout) as Digest;
+  const changed = new Map<string, Step>();
+  for (const { op, urn } of steps) {
+    const [, , types = "", name = ""] = urn.split("::");
+    const type = types.split("$").at(-1) ?? "";
+    if (op === "same" || op === "read" || /^(pulumi:pulumi|hermes):/.test(type)) continue;
+    const done = /replace/.test(op) ? "replace" : (op as "create" | "update" | "delete");
+    changed.set(urn, `${done} ${label(type, name)}`);
+  }
+  return {
+    steps: [...changed.values()].sort(),
+    said: diagnostics.map((each) => each.message).join(""),
+    refused: false,
+  };
+}
+
+function label(type: string, name: string): string {
+  if (!type.startsWith("command:")) return type.split(":").at(-1) ?? type;
+  return name === "hermes" ? "node" : name.replace(/^hermes-/, "");
+}
+
+/** What a preview says in plain words, by what becomes of the droplet. */
+const WORDS: Readonly<Partial<Record<OnDroplet, RegExp>>> = {
+  refused: /nothing was changed/i,
+  "new droplet": /is replaced by a new one.*(The volume stays|is LOST)/,
+  reboot: /resized in place.*(disk stays at 50 GiB|NEVER be undone).*memory plan/s,
+};
+
+const named = (names: readonly string[]): Effect[] => {
+  const rows = EFFECTS.filter(({ edit: name }) => names.includes(name));
+  expect(rows.map(({ edit: name }) => name).sort()).toEqual([...names].sort());
+  return rows;
+};
+
+/** Made together, they bring exactly what the table says of each. */
+async function expectRows(names: readonly string[]): Promise<void> {
+  const rows = named(names);
+  for (const { edit: name } of rows) await make(EDITS[name] ?? {});
+  const found = await previewed();
+  for (const { edit: name, steps, droplet } of rows) {
+    const refused = droplet === "refused";
+    const because = found.refused === refused ? "" : found.said;
+    const expected = { name, because: "", refused, steps: [...steps].sort() };
+    expect({ name, because, refused: found.refused, steps: found.steps }).toEqual(expected);
+    for (const [of, words] of Object.entries(WORDS)) {
+      if (of === droplet) expect(found.said).toMatch(words);
+      else expect(found.said).not.toMatch(words);
+    }
+  }
+}
+
+/** One preview each. */
+const BEFORE = ["`region`, without a volume", "`volumeGiB` from 0"];
+const AFTER = ["`size` with a disk smaller than the droplet's", "`ollama`, where one fits"];
+const ALONE = EFFECTS.filter(
+  ({ edit: name, droplet }) =>
+    /refused|reboot/.test(droplet) || /deployKey`|hostKey`|`growDisk`$|^`access`|taken away|`volumeGiB` up/.test(name),
+)
+  .map(({ edit: name }) => name)
+  .filter((name) => ![...BEFORE, ...AFTER, ...ON_MOCKS].includes(name));
+
+/** Those that bring the same steps share a preview; that each of them does is in tests/unit/changes-effects.test.ts. */
+function together(): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { edit: name, steps } of EFFECTS) {
+    if ([...BEFORE, ...AFTER, ...ON_MOCKS, ...ALONE].includes(name)) continue;
+    const key = steps.includes("replace slot")
+      ? "another node"
+      : steps.includes("replace Droplet")
+        ? "a birth"
+        : `${steps}`;
+    groups.set(key, [...(groups.get(key) ?? []), name]);
+  }
+  return groups;
+}
+
+asRoot("an edit", () => {
+  let base = "";
+  const keep = () => void (base = readFileSync(configFile(), "utf8"));
+  const droplet = () => Object.values(world.bench.digitalocean.state.droplets)[0];
+
+  beforeAll(async () => {
+    world = await startWorld("bare", SLOT);
+    await make({ values: BASE, secrets: BASE_SECRETS });
+    await up();
+    keep();
+  });
+  beforeEach(() => writeFileSync(configFile(), base));
+  afterAll(() => world.stop());
+
+  describe("of a stack without a volume", () => {
+    it.each(BEFORE)("%s", (name) => expectRows([name]));
+
+    it("that gives it one replaces the droplet", async () => {
+      const [calls, id] = [world.bench.digitalocean.calls.length, droplet()?.id];
+      await make(EDITS["`volumeGiB` from 0"] ?? {});
+      await up();
+      expect(deeds(world.bench.digitalocean, calls)).toEqual(
+        expect.arrayContaining(["POST /v2/volumes", "DELETE /v2/droplets/ID", "POST /v2/droplets"]),
+      );
+      expect(droplet()?.id).not.toBe(id);
+      keep();
+    });
+  });
+
+  describe("of a stack with a volume", () => {
+    it.each(ALONE)("%s", (name) => expectRows([name]));
+
+    it.each([...together()])("%s: as the table says", (_, names) => expectRows(names));
+  });
+
+  describe("of the size", () => {
+    it("is made in place beside a volume that grows, and leaves the disk", async () => {
+      const calls = world.bench.digitalocean.calls.length;
+      edit({ "hermes:volumeGiB": 20, "hermes:size": "s-2vcpu-4gb" });
+      await up();
+      const onDroplet = ["power_off", "resize", "power_on"].map((type) => `POST /v2/droplets/ID/actions ${type}`);
+      expect(deeds(world.bench.digitalocean, calls).sort()).toEqual(
+        ["POST /v2/volumes/ID/actions resize", ...onDroplet].sort(),
+      );
+      expect(droplet()?.diskGiB).toBe(50);
+      keep();
+    });
+
+    it("takes the disk along with growDisk", async () => {
+      edit({ "hermes:size": "s-4vcpu-8gb", "hermes:growDisk": true });
+      await up();
+      expect(droplet()?.diskGiB).toBe(160);
+      keep();
+    });
+
+    it.each(AFTER)("%s", (name) => expectRows([name]));
+  });
+});
