@@ -363,42 +363,12 @@ function textBelow(folder: string): string {
     .join("\n");
 }
 
+// recreate.test.ts has what is kept, and the way back in.
 describe("bootstrapRevision + 1", () => {
   const raise = (): void => {
     const revision = Number(/hermes:bootstrapRevision: (\d+)/.exec(project.read("Pulumi.hermes.yaml"))?.[1]);
     edit("Pulumi.hermes.yaml", /hermes:bootstrapRevision: \d+/, `hermes:bootstrapRevision: ${revision + 1}`);
   };
-  const recreate = async (): Promise<void> => {
-    const before = project.dropletId;
-    raise();
-    const up = await project.up();
-    expect({ code: up.code, out: up.code === 0 ? "" : (up.stdout + up.stderr).slice(-3000) }).toEqual({
-      code: 0,
-      out: "",
-    });
-    expect(project.dropletId).not.toBe(before);
-  };
-
-  it("makes a new droplet that is the same node, with its sessions", async () => {
-    const before = await hermesNode();
-    await recreate();
-    expect(await hermesNode()).toMatchObject({ id: before.id, addresses: before.addresses });
-    await sessionRemembers();
-  });
-
-  it("is the way back in when the tailnet node was deleted by hand", async () => {
-    const lost = await hermesNode();
-    await project.exec([
-      "sh",
-      "-c",
-      `curl -sf -X DELETE -u "$TAILSCALE_API_KEY:" "$TAILSCALE_BASE_URL/api/v2/device/${lost.id}"`,
-    ]);
-    expect((await project.up()).code).not.toBe(0);
-    await recreate();
-    expect((await hermesNode()).id).not.toBe(lost.id);
-    await sessionRemembers();
-  });
-
   it("that fails to install OpenClaw says so, and a later good `up` converges", async () => {
     await project.control("services/faults", { registryDown: true });
     raise();

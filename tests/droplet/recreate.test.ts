@@ -1,0 +1,303 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setKey } from "../../bench/load";
+import { publicKeyOf } from "../../config/public-key";
+import { tearDown } from "../../localcloud/embedded-cloud";
+import { run, waitFor } from "../../localcloud/network";
+import type { ExecResult } from "../../localcloud/exec";
+import { hireJanitor } from "./janitor";
+import { ProjectCopy } from "./project";
+
+/** The longest step: a whole start. */
+jest.setTimeout(900_000);
+
+const OWNER = "123456789";
+const FRIEND = 777_001;
+const LISTING = readFileSync(join(__dirname, "state-listing.py"), "utf8");
+
+interface Listing {
+  files: Record<string, string>;
+  /** Database → table → row by its primary key → hash by column. */
+  databases: Record<string, Record<string, Record<string, Record<string, string>>>>;
+}
+
+/** What a gateway that stops or starts has to write: locks and leases, its own starts, what npm and tailscaled log. */
+const MAY_CHANGE = {
+  files: /^(openclaw\/(tmp|cache|\.cache|\.npm)\/|tailscale\/|lost\+found)/,
+  tables:
+    /^(agent_integrity_verifications|agent_database_leases|state_leases|gateway_boot_lifecycle|diagnostic_events)$/,
+  /** Notes of when and by what a database was opened, and how openclaw.json looked on its disk then (seen, 2026.9.6). */
+  columns:
+    /^(session_key_contract: canonical_ready|agent_databases: (last_seen_at|size_bytes)|config_health_entries: (last_known_good_json|updated_at_ms)|schema_meta: (updated_at|app_version))$/,
+};
+
+/** The changed columns of a row. One with a time of expiry that is another now was renewed, and is no loss. */
+const changes = (before: Record<string, string>, after: Record<string, string> | undefined): string[] =>
+  after === undefined
+    ? ["a row is gone"]
+    : before["expires_at"] !== after["expires_at"]
+      ? []
+      : Object.keys(before).filter((column) => after[column] !== before[column]);
+
+/** Everything of `before` that is not there, or not as it was. */
+function lost(before: Listing, after: Listing): string[] {
+  const files = Object.entries(before.files).filter(([path, is]) => after.files[path] !== is);
+  const rows = Object.entries(before.databases).flatMap(([file, tables]) =>
+    Object.entries(tables)
+      .filter(([table]) => !MAY_CHANGE.tables.test(table))
+      .flatMap(([table, all]) =>
+        Object.entries(all)
+          .flatMap(([key, columns]) => changes(columns, after.databases[file]?.[table]?.[key]))
+          .map((what) => `${table}: ${what}`)
+          .filter((what) => !MAY_CHANGE.columns.test(what))
+          .map((what) => `${file} ${what}`),
+      ),
+  );
+  return [...files.map(([path]) => path).filter((path) => !MAY_CHANGE.files.test(path)), ...rows];
+}
+
+const project = new ProjectCopy();
+let dismissJanitor: () => void = () => undefined;
+
+const fine = ({ code, stdout, stderr }: ExecResult): void =>
+  expect({ code, said: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, said: "" });
+
+beforeAll(async () => {
+  dismissJanitor = hireJanitor(project.dir, "lab");
+  // A turn at the end of each `up` would be a change of the state.
+  setKey(project, "verify", ["agentTurn: false"]);
+  fine(await project.run(["bash", "scripts/start.sh"]));
+  const path = "hermes:secrets.telegramBotToken";
+  const set = `printf %s "$TELEGRAM_BOT_TOKEN" | pulumi config set --stack hermes --secret --path ${path}`;
+  fine(await project.exec(["sh", "-c", set]));
+  setKey(project, "telegram", [`ownerId: "${OWNER}"`]);
+  setKey(project, "agents", ["main:", "  workspace: ./workspace/main", "  bindings: [{ channel: telegram }]"]);
+  fine(await project.up());
+});
+
+beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
+
+afterAll(async () => {
+  await tearDown(project.lab);
+  project.remove();
+  dismissJanitor();
+});
+
+const hermes = (...args: string[]): Promise<ExecResult> =>
+  project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
+
+const api = async <T>(service: "digitalocean" | "tailnet", method: string, path: string, body?: object): Promise<T> => {
+  const who = { digitalocean: '-H "authorization: Bearer $DIGITALOCEAN_TOKEN"', tailnet: '-u "$TAILSCALE_API_KEY:"' };
+  const url = { digitalocean: "$DIGITALOCEAN_API_URL", tailnet: "$TAILSCALE_BASE_URL" };
+  const script = `curl -sf -X ${method} ${who[service]} -H "content-type: application/json" \${1:+-d "$1"} "${url[service]}${path}"`;
+  const { code, stdout } = await project.exec(["sh", "-c", script, "sh", ...(body ? [JSON.stringify(body)] : [])]);
+  expect(`${method} ${path} ended with ${code}`).toBe(`${method} ${path} ended with 0`);
+  return (stdout.trim() === "" ? {} : JSON.parse(stdout)) as T;
+};
+
+interface Device {
+  id: string;
+  name: string;
+  hostname: string;
+  addresses: string[];
+}
+const node = async (): Promise<Device> => {
+  const { devices } = await api<{ devices: Device[] }>("tailnet", "GET", "/api/v2/tailnet/-/devices");
+  const ours = devices.filter(({ hostname }) => hostname === "hermes");
+  expect(ours).toHaveLength(1);
+  return ours[0] as Device;
+};
+
+const publicKeys = async (): Promise<string[]> =>
+  (await api<{ ssh_keys: { public_key: string }[] }>("digitalocean", "GET", "/v2/account/keys")).ssh_keys.map(
+    ({ public_key }) => public_key,
+  );
+
+const droplets = async (): Promise<{ id: number; name: string }[]> =>
+  (await api<{ droplets: { id: number; name: string }[] }>("digitalocean", "GET", "/v2/droplets")).droplets;
+
+const listing = async (): Promise<Listing> =>
+  JSON.parse(await project.droplet(`python3 - /srv/hermes <<'LISTING'\n${LISTING}\nLISTING`)) as Listing;
+
+/** The volume as no droplet has it: is it in order, and what does it hold? */
+async function volumeAlone(): Promise<{ listing: Listing; clean: boolean }> {
+  const { volumes } = await api<{ volumes: { id: string; droplet_ids: number[] }[] }>(
+    "digitalocean",
+    "GET",
+    "/v2/volumes",
+  );
+  const [volume] = volumes;
+  expect(volume?.droplet_ids).toEqual([]);
+  const image = join(project.lab.dir, "volumes", volume?.id ?? "", "data.img");
+  const mount = join(project.lab.dir, "looked-at");
+  const header = await run(["dumpe2fs", "-h", image]);
+  await run(["mkdir", "-p", mount]);
+  await run(["mount", "-o", "ro,noload,loop", image, mount]);
+  try {
+    const said = await run(["python3", "-", mount], { input: LISTING });
+    const clean = /Filesystem state: +clean/.test(header) && !header.includes("needs_recovery");
+    return { listing: JSON.parse(said) as Listing, clean };
+  } finally {
+    await run(["umount", mount]);
+  }
+}
+
+function raise(): void {
+  const text = project.read("Pulumi.hermes.yaml");
+  const revision = Number(/hermes:bootstrapRevision: (\d+)/.exec(text)?.[1]);
+  project.write(
+    "Pulumi.hermes.yaml",
+    text.replace(/hermes:bootstrapRevision: \d+/, `hermes:bootstrapRevision: ${revision + 1}`),
+  );
+}
+
+const deployKey = async (): Promise<string> =>
+  (await project.exec(["pulumi", "config", "get", "--path", "hermes:secrets.deployKey", "--stack", "hermes"])).stdout;
+
+/** Whether a key logs in as root, over the tailnet. */
+async function letsIn(privateKey: string): Promise<boolean> {
+  const script = `new (require("ssh2").Client)().on("ready", () => process.exit(0)).on("error", () => process.exit(3))
+    .connect({ host: process.argv[1], username: "root", privateKey: process.env.KEY, readyTimeout: 20000 })`;
+  const [address] = (await node()).addresses;
+  const { code } = await project.exec(["node", "-e", script, address ?? ""], { KEY: privateKey });
+  expect([0, 3]).toContain(code);
+  return code === 0;
+}
+
+const sessionRemembers = async (): Promise<void> => {
+  const since = (await project.modelCalls()).at(-1)?.number ?? 0;
+  await project.ask("still there?");
+  const calls = (await project.modelCalls(since)).filter(({ messages }) =>
+    messages.some(({ text }) => text.includes("still there?")),
+  );
+  expect(calls[0]?.messages.map(({ text }) => text).join("\n")).toContain("marmalade");
+};
+
+/** What the bot said to somebody after he wrote. */
+async function botAnswers(text: string): Promise<string> {
+  const calls = await project.control<{ number: number }[]>("services/telegram/calls", { since: 0 });
+  const since = calls.at(-1)?.number ?? 0;
+  await project.control("services/telegram/inject", { text, from: FRIEND });
+  let said = "";
+  await waitFor(
+    "the bot answers",
+    async () => {
+      const later = await project.control<{ method: string; parameters: Record<string, unknown> }[]>(
+        "services/telegram/calls",
+        { since },
+      );
+      const texts = later
+        .filter(({ parameters }) => Number(parameters["chat_id"]) === FRIEND)
+        .map(({ parameters }) => String(parameters["text"] ?? ""))
+        .filter((each) => each !== "");
+      said = texts.join("\n");
+      return texts.length > 0;
+    },
+    { timeoutMs: 180_000, everyMs: 500 },
+  );
+  return said;
+}
+
+describe("a gateway with a life", () => {
+  it("has a session, files of its agent's own, and a friend on Telegram", async () => {
+    await project.ask("remember the word marmalade");
+    const command = "mkdir -p memory && echo 'likes marmalade' >memory/2026-11-22.md && echo draft >notes.txt && ls";
+    await project.control("services/openrouter/script", {
+      steps: [{ match: "write it down", toolCall: { name: "exec", arguments: { command } } }],
+    });
+    await project.ask("write it down", "writer");
+    await project.control("services/openrouter/script", { steps: [] });
+    expect(await project.droplet("cat /var/lib/openclaw/workspaces/main/memory/*.md")).toBe("likes marmalade");
+
+    expect(await botAnswers("may I?")).toMatch(/pair/i);
+    const list = await hermes("pair", "list", "--json");
+    const { requests } = JSON.parse(list.stdout) as { requests: { code: string }[] };
+    expect(requests).toHaveLength(1);
+    fine(await hermes("pair", "approve", requests[0]?.code ?? ""));
+    expect(await botAnswers("and now?")).toContain("PONG");
+  });
+});
+
+describe("bootstrapRevision + 1", () => {
+  let before: { droplet: number; node: Device; hostKey: string; live: Listing };
+  let between: Listing;
+
+  it("stops the gateway and the machine cleanly and lets go of the volume, whatever comes after", async () => {
+    before = {
+      droplet: project.dropletId,
+      node: await node(),
+      hostKey: await project.droplet("cat /etc/ssh/ssh_host_ed25519_key.pub"),
+      live: await listing(),
+    };
+    // Nothing is made in its place for now, so that the volume can be looked at alone.
+    const refusal = { id: "unprocessable_entity", message: "no room for a droplet" };
+    await project.control("digitalocean/faults", [
+      { method: "POST", path: "^/v2/droplets$", status: 422, body: refusal, times: 99 },
+    ]);
+    raise();
+    const failed = await project.up();
+    expect(failed.code).not.toBe(0);
+    expect(failed.stdout + failed.stderr).toContain("no room for a droplet");
+    expect(await droplets()).toEqual([]);
+    const volume = await volumeAlone();
+    expect(volume.clean).toBe(true);
+    between = volume.listing;
+    // The search can see: there is something to be lost.
+    expect(Object.keys(between.files)).toContain("openclaw/workspaces/main/memory/2026-11-22.md");
+    expect(Object.keys(between.files)).toContain("ssh/ssh_host_ed25519_key");
+    expect(Object.keys(between.databases).length).toBeGreaterThan(1);
+    expect(lost(before.live, between)).toEqual([]);
+  });
+
+  it("brings another droplet with the state byte by byte, the node, its address and its host key", async () => {
+    await project.control("digitalocean/faults", []);
+    fine(await project.up());
+    expect(lost(between, await listing())).toEqual([]);
+    expect(await droplets()).toEqual([expect.objectContaining({ id: project.dropletId, name: "hermes" })]);
+    expect(project.dropletId).not.toBe(before.droplet);
+    const { id, name, addresses } = before.node;
+    expect(await node()).toMatchObject({ id, name, addresses });
+    expect(name).toMatch(/^hermes\./);
+    expect(await project.droplet("cat /etc/ssh/ssh_host_ed25519_key.pub")).toBe(before.hostKey);
+    expect(await publicKeys()).toHaveLength(1);
+  });
+
+  it("goes on with the session, and the friend needs no new approval", async () => {
+    await sessionRemembers();
+    expect(await botAnswers("still me")).toContain("PONG");
+  });
+});
+
+describe("hermes rotate deployKey", () => {
+  it("and `up`: the new key is let in and the old one is not, and nothing else changes", async () => {
+    const pid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
+    const before = { droplet: project.dropletId, pid: await pid(), key: await deployKey() };
+    fine(await hermes("rotate", "deployKey"));
+    const key = await deployKey();
+    expect(key).not.toBe(before.key);
+    expect([await letsIn(before.key), await letsIn(key)]).toEqual([true, true]);
+    fine(await project.up());
+    expect([await letsIn(before.key), await letsIn(key)]).toEqual([false, true]);
+    expect(await publicKeys()).toEqual([publicKeyOf(key)]);
+    expect({ droplet: project.dropletId, pid: await pid() }).toEqual({ droplet: before.droplet, pid: before.pid });
+  });
+});
+
+describe("the deploy key lost, the tailnet node deleted, and the power cut", () => {
+  it("hermes rotate deployKey --lost and `up` lead back in, to the same state", async () => {
+    const before = { droplet: project.dropletId, node: await node(), key: await deployKey() };
+    await api("tailnet", "DELETE", `/api/v2/device/${before.node.id}`);
+    await api("digitalocean", "POST", `/v2/droplets/${before.droplet}/actions`, { type: "power_off" });
+    fine(await hermes("rotate", "deployKey", "--lost"));
+    fine(await project.up());
+    expect(project.dropletId).not.toBe(before.droplet);
+    const { id, name } = await node();
+    expect(id).not.toBe(before.node.id);
+    expect(name).toBe(before.node.name);
+    expect([await letsIn(before.key), await letsIn(await deployKey())]).toEqual([false, true]);
+    expect(await publicKeys()).toEqual([publicKeyOf(await deployKey())]);
+    await sessionRemembers();
+    expect(await botAnswers("me again")).toContain("PONG");
+    expect(await project.droplet("cat /var/lib/openclaw/workspaces/main/notes.txt")).toBe("draft");
+  });
+});
