@@ -1,13 +1,14 @@
 #!/bin/bash
-# npm run bench [-- start|memory|upgrade [OPTIONS]]: where the time of npm start goes, beside the bare costs (start, the default),
-# or what the droplet needs of its memory. Needs what npm start needs.
+# npm run bench [-- start|memory|upgrade|recreate [OPTIONS]]: where the time of npm start goes, beside the bare costs
+# (start, the default), what the droplet needs of its memory, or how long an upgrade or a droplet's replacement takes.
+# Needs what npm start needs.
 set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
 bench=start
 case ${1-} in
-  start | memory | upgrade)
+  start | memory | upgrade | recreate)
     bench=$1
     shift
     ;;
