@@ -1,5 +1,5 @@
 # What a volume holds, as one JSON document: every file with owner, mode and SHA-256; every SQLite database, whose file
-# changes whenever it is opened, row by row: table → primary key → column → hash. Argument: the folder.
+# changes whenever it is opened, also row by row: table → primary key → column → hash. Argument: the folder.
 import hashlib
 import json
 import os
@@ -57,11 +57,8 @@ def main(root):
         for name in names:
             path = os.path.join(folder, name)
             key = os.path.relpath(path, root)
-            if name.endswith(("-wal", "-shm")):
-                continue
             if name.endswith(".sqlite"):
                 databases[key] = tables(path)
-                continue
             info = os.lstat(path)
             content = os.readlink(path).encode() if os.path.islink(path) else open(path, "rb").read()
             files[key] = "%o %d:%d %s" % (info.st_mode, info.st_uid, info.st_gid, digest(content))
