@@ -44,6 +44,7 @@ export function judge(result: SshResult, wanted: { agentTurn: boolean }): Status
       problem: `the gateway is not ready: ${status.error ?? "no reason given"}`.concat(tail(result.stderr)),
     };
   }
+  if (status.error !== undefined) return { status, problem: `the gateway is ready, but ${status.error}` };
   if (status.localModel?.ok === false) {
     return { status, problem: `the gateway is ready, but ${status.localModel.error ?? "its local model is missing"}` };
   }

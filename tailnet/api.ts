@@ -12,6 +12,9 @@ export interface TailnetDevice {
   created: string;
   lastSeen?: string;
   connectedToControl?: boolean;
+  /** RFC 3339; means nothing where the expiry is disabled, as it is for tagged nodes. */
+  expires?: string;
+  keyExpiryDisabled?: boolean;
   /** Not empty: tailnet lock keeps the node out until it is signed. */
   tailnetLockError?: string;
   tailnetLockKey?: string;

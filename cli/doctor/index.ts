@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { accountFrom } from "../../digitalocean/account";
+import { credentialsFrom, TailnetApi } from "../../tailnet/api";
 import { here, hermesApply, type Surroundings } from "../operate";
 import { CommandError, EXIT } from "../output";
 import { plain, secretScrubber } from "../scrub";
@@ -7,6 +8,7 @@ import { selected, type Reach, type StackOptions } from "../stack";
 import { checksText, fail, warn, worstFirst, type Check } from "./checks";
 import { cloudChecks, declared } from "./cloud";
 import { compareWithStack, dial, exposure, revision, type Dial, type Diagnosis } from "./outside";
+import { tailnetCheck } from "./tailnet";
 
 export interface DoctorOptions extends StackOptions {
   json?: boolean;
@@ -28,13 +30,16 @@ export async function runDoctor(
   dials: Dial = dial,
 ): Promise<number> {
   const reach = await io.connect(options);
-  const [inside, exposed, cloud] = await Promise.all([
+  const [inside, exposed, cloud, tailnetSide] = await Promise.all([
     onDroplet(reach),
     exposure(reach.outputs, dials),
     fromCloud(options, io),
+    fromTailnet(reach, io),
   ]);
   const scrub = secretScrubber(reach.secrets);
-  const checks = worstFirst([...inside.checks, exposed, ...cloud]).map((check) => cleaned(check, scrub));
+  const checks = worstFirst([...inside.checks, exposed, ...cloud, ...tailnetSide]).map((check) =>
+    cleaned(check, scrub),
+  );
   const healthy = checks.every(({ level }) => level !== "fail");
   const { droplet, tailnet } = reach.outputs;
   io.stdout.write(
@@ -79,6 +84,17 @@ async function fromCloud(options: StackOptions, io: Surroundings): Promise<Check
   const state = declared(await io.pulumi(["stack", "export", ...selected(options)]));
   if (state === undefined) return [warn("cloud", "the stack's state has no droplet or no firewall", "pulumi up")];
   return await cloudChecks(state, account);
+}
+
+async function fromTailnet({ outputs }: Reach, io: Surroundings): Promise<Check[]> {
+  let credentials;
+  try {
+    credentials = credentialsFrom(io.env);
+  } catch (error) {
+    io.stderr.write(`the tailnet's side was not looked at: ${(error as Error).message}\n`);
+    return [];
+  }
+  return [await tailnetCheck(outputs, new TailnetApi(credentials))];
 }
 
 const cleaned = ({ name, level, found, fix }: Check, scrub: (text: string) => string): Check => ({

@@ -4,7 +4,7 @@ import type { LastBackup } from "./backup.ts";
 import { LAST_BACKUP } from "./backup.ts";
 import { backupTime } from "./backup-names.ts";
 import { contentOf, sha256 } from "./bundle.ts";
-import type { Check } from "./doctor-findings.ts";
+import type { Check, Finding } from "./doctor-findings.ts";
 import { APPLY_AGAIN, clock, fail, ok, output, properties, warn } from "./doctor-findings.ts";
 import { describe, isReady, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
@@ -181,22 +181,44 @@ const model: Check = async ({ host, applied }) => {
 /** Only where a bucket is wanted; what is made by hand is the operator's to watch. */
 const backup: Check = async ({ host }) => {
   if (readText(host, BACKUP_CONFIG) === undefined) return undefined;
-  const again = "hermes backup --to-bucket; hermes ssh journalctl -u hermes-backup";
-  const { ActiveState = "" } = properties(
-    await output(host, "systemctl", ["show", BACKUP_TIMER, "--property=ActiveState"]),
+  const { ActiveState = "", LastTriggerUSec = "" } = properties(
+    await output(host, "systemctl", [
+      "show",
+      BACKUP_TIMER,
+      "--property=ActiveState",
+      "--property=LastTriggerUSec",
+      "--timestamp=unix",
+    ]),
   );
   if (ActiveState !== "active") return fail(`${BACKUP_TIMER} is ${ActiveState || "not there"}`, APPLY_AGAIN);
   const { name = "", error } = JSON.parse(readText(host, LAST_BACKUP) ?? "{}") as LastBackup;
-  const made = backupTime(name);
-  const hours = made === undefined ? undefined : Math.floor((await clock(host)) / 3600 - made / 3_600_000);
-  const newest = hours === undefined ? "none in the bucket yet" : `the newest is ${hours} h old`;
-  if (error !== undefined) return fail(`the last one failed, ${newest}: ${error}`, again);
-  if (hours === undefined) return warn(newest, again);
-  return hours < OVERDUE_HOURS ? ok(newest) : warn(newest, again);
+  const madeMs = backupTime(name);
+  return backupFinding({
+    now: await clock(host),
+    ...(madeMs === undefined ? {} : { made: madeMs / 1000 }),
+    ...(/^@\d+/.test(LastTriggerUSec) ? { due: Number(LastTriggerUSec.slice(1)) } : {}),
+    ...(error === undefined ? {} : { error }),
+  });
 };
 
-/** A day, half an hour, and what a droplet that was off takes; who asks for fewer backups knows. */
-const OVERDUE_HOURS = 26;
+/** What a backup of a full volume may take, in seconds. */
+const BACKUP_SECONDS = 2 * 3600;
+
+/**
+ * Pure: what the newest backup is worth. Whatever the schedule is: something has to come of each time the timer went off.
+ *
+ * @param times - seconds since 1970: now, when the newest was made, when the timer last went off
+ */
+export function backupFinding(times: { now: number; made?: number; due?: number; error?: string }): Finding {
+  const { now, made, due, error } = times;
+  const again = "hermes backup --to-bucket; hermes ssh journalctl -u hermes-backup";
+  const newest =
+    made === undefined ? "none in the bucket yet" : `the newest is ${Math.floor((now - made) / 3600)} h old`;
+  if (error !== undefined) return fail(`the last one failed, ${newest}: ${error}`, again);
+  if (made === undefined) return warn(newest, again);
+  const lacking = due !== undefined && made < due && now - due > BACKUP_SECONDS;
+  return lacking ? warn(`nothing came of the timer's last time, ${newest}`, again) : ok(newest);
+}
 
 export const HERMES_CHECKS: Record<string, Check> = {
   gateway,

@@ -51,13 +51,16 @@ export async function status(host: Host, options: { agentTurn: boolean }): Promi
   const version = current.kind === "link" ? current.target : "";
   const unit = await unitState(host);
   const ready = unit.active === "active" && (await isReady(host, 5000));
+  // A gateway whose volume went away goes on answering that it is ready.
+  const lost = host.disk(STATE).writable ? undefined : diskFault(host, STATE);
   const reply: Status = {
-    ok: ready,
+    ok: ready && lost === undefined,
     ready,
     version,
     configHash: applied.configHash ?? "",
     unit: unit.active,
-    drift: applied.config === undefined ? [] : drift(host, applied.config, applied.secrets),
+    drift: applied.config === undefined || lost !== undefined ? [] : drift(host, applied.config, applied.secrets),
+    ...(lost === undefined ? {} : { error: lost }),
   };
   if (!ready) {
     const error = whyNot(host, applied, describe(unit));
@@ -65,6 +68,7 @@ export async function status(host: Host, options: { agentTurn: boolean }): Promi
     for (const line of await lastLines(host)) host.say(`  ${scrub(line)}`);
     return { ...reply, error };
   }
+  if (lost !== undefined) return (host.say(lost), reply);
   for (const path of reply.drift) host.say(`changed on the droplet: ${path}`);
   const model = await localModel(host, applied);
   if (model !== undefined) {

@@ -67,7 +67,7 @@ export function put(host: Host, path: string, wanted: Wanted): void {
 const DISK_FAULTS: Record<string, string> = {
   ENOSPC: "the disk is full. Make room (hermes doctor says where), then pulumi up",
   EDQUOT: "the disk is full. Make room (hermes doctor says where), then pulumi up",
-  EROFS: "the disk is read-only, as after an error of it. hermes doctor says what mends that; then pulumi up",
+  EROFS: "the disk is read-only, after an error, or gone. hermes doctor says what mends that; then pulumi up",
 };
 
 /** Node says which call failed, and not on what. */

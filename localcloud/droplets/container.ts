@@ -52,6 +52,9 @@ export function dropletIds(lab: Lab): number[] {
     : [];
 }
 
+export const bindDevice = ({ source, target }: { source: string; target: string }): string =>
+  `--bind=${source}:${target}`;
+
 /** Arguments of systemd-nspawn for one start. */
 export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { source: string; target: string }[]) {
   const { spec } = record;
@@ -80,7 +83,7 @@ export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { sour
       `--bind-ro=/run/host/${name}:/proc/${name}`,
     ]),
     `--bind-ro=${paths.disk}:/dev/disk`,
-    ...devices.map(({ source, target }) => `--bind=${source}:${target}`),
+    ...devices.map(bindDevice),
     "systemd.unified_cgroup_hierarchy=1",
   ];
 }

@@ -20,6 +20,7 @@ import { startRecorded } from "../processes";
 import type { DropletFirewall, DropletSpec, Substrate, VolumeSpec } from "../substrate";
 import { createDropletCgroups, limitSwap, memoryUsage, removeCgroups } from "./cgroups";
 import {
+  bindDevice,
   dropletCommand,
   dropletIds,
   dropletPaths,
@@ -169,6 +170,7 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
         const device = await volumes.openVolume(this.lab, volumeId, index);
         await this.makeNode(dropletId, device);
         volumes.addDiskLinks(dropletPaths(this.lab, dropletId).disk, device);
+        this.bindAtReboot(dropletId, device.target, device.source);
       }
       this.save(attached);
     });
@@ -294,10 +296,22 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     await volumes.cutOff(this.lab, volumeId, leader);
     const target = volumes.deviceTarget(index);
     volumes.removeDiskLinks(dropletPaths(this.lab, dropletId).disk, target);
+    this.bindAtReboot(dropletId, target);
     // Bound over since the boot, or made by mknod since.
     await tryRun(
       dropletCommand(this.lab, dropletId, ["sh", "-c", 'umount "$1" 2>/dev/null; rm -f "$1"', "sh", target]),
     );
+  }
+
+  /** A droplet that reboots by itself is started again with the arguments that lie there. */
+  private bindAtReboot(id: number, target: string, source?: string): void {
+    const { arguments: path } = dropletPaths(this.lab, id);
+    const others = readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => !line.endsWith(`:${target}`));
+    const end = others.findIndex((line) => line.startsWith("systemd."));
+    others.splice(end, 0, ...(source === undefined ? [] : [bindDevice({ source, target })]));
+    writeFileSync(path, others.join("\n"));
   }
 
   /** IPv6 has no way to answer for a whole prefix, so the router is told each address. */

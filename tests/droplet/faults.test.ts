@@ -51,14 +51,14 @@ const editSoul = (): void => {
   project.write("workspace/main/SOUL.md", `${soul}\nEdition ${soul.length}.\n`);
 };
 
-/** An apply that fails leaves the very process that ran. */
-async function refused(words: RegExp): Promise<void> {
+/** An apply that fails leaves the very process that ran; whose status is 0, unless it can't keep anything. */
+async function refused(words: RegExp, status = 0): Promise<void> {
   const pid = await gatewayPid();
   const up = await project.up();
   expect(up.code).not.toBe(0);
   expect(up.stdout + up.stderr).toMatch(words);
   expect(await gatewayPid()).toBe(pid);
-  expect((await hermes("status")).code).toBe(0);
+  expect((await hermes("status")).code).toBe(status);
 }
 
 async function applies(): Promise<void> {
@@ -147,7 +147,7 @@ describe("a volume that went read-only, as after an error of the disk", () => {
   it("refuses an edit, and leaves the gateway as it is", async () => {
     await project.droplet("mount -o remount,abort /srv/hermes");
     editSoul();
-    await refused(/cannot be written: the disk is read-only/);
+    await refused(/cannot be written: the disk is read-only/, 3);
   });
 
   it("is named by the doctor, whose fix mends it", async () => {
@@ -156,6 +156,59 @@ describe("a volume that went read-only, as after an error of the disk", () => {
     const boot = await bootId();
     await type(fix);
     await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await ready();
+    await applies();
+  });
+});
+
+describe("a volume that somebody detached", () => {
+  const account = async (path: string, ...args: string[]): Promise<string> => {
+    const call = 'curl -sS --fail -H "Authorization: Bearer $DIGITALOCEAN_TOKEN" -H "Content-Type: application/json"';
+    const { code, stdout } = await project.exec([
+      "sh",
+      "-c",
+      `${call} "$DIGITALOCEAN_API_URL/v2/${path}" "$@"`,
+      "sh",
+      ...args,
+    ]);
+    expect(code).toBe(0);
+    return stdout;
+  };
+
+  /** As in the control panel. */
+  const detach = async (): Promise<void> => {
+    const { volumes } = JSON.parse(await account("volumes")) as { volumes: { id: string; droplet_ids: number[] }[] };
+    const [id, droplet] = [volumes[0]?.id, volumes[0]?.droplet_ids[0]];
+    await account(
+      `volumes/${id}/actions`,
+      "-d",
+      JSON.stringify({ type: "detach", droplet_id: droplet, region: "nyc3" }),
+    );
+    await waitFor(
+      "the device is gone",
+      async () => (await project.droplet("blkid -c /dev/null -t LABEL=hermes || true")) === "",
+    );
+  };
+
+  it("is named by status and doctor while the gateway still answers, and no up is green over it", async () => {
+    await detach();
+    const status = await hermes("status");
+    expect(status.code).toBe(3);
+    expect(status.stderr).toMatch(/the gateway is ready, but \/var\/lib\/openclaw cannot be written: .* or gone/);
+    expect(await check("cloud droplet")).toMatchObject({
+      level: "fail",
+      found: expect.stringContaining("is not attached") as string,
+      fix: expect.stringContaining("pulumi up --refresh") as string,
+    });
+    expect((await project.up()).code).not.toBe(0);
+  });
+
+  it("is waited for by a reboot, and taken by itself when up --refresh has attached it", async () => {
+    const boot = await bootId();
+    await project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot").catch(() => undefined);
+    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    expect((await hermes("doctor")).code).toBe(5);
+    await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
     await ready();
     await applies();
   });
@@ -200,6 +253,18 @@ describe("the tailnet's control server, when it is down", () => {
     await ready();
     await waitFor("the doctor is content", async () => (await check("tailnet")).level === "ok", { timeoutMs: 120_000 });
     await applies();
+  });
+});
+
+describe("the node's key, when somebody expired it", () => {
+  it("lets nobody in, and the doctor says so, and what to do", async () => {
+    await project.control("tailscale/expire", { hostname: "hermes" });
+    await waitFor("nobody gets in", async () => (await hermes("doctor")).code === 5, { timeoutMs: 120_000 });
+    expect(await check("tailnet node")).toMatchObject({
+      level: "fail",
+      found: expect.stringMatching(/^the key of hermes\..* expired at /) as string,
+      fix: expect.stringContaining("raise hermes:bootstrapRevision by one") as string,
+    });
   });
 });
 

@@ -346,6 +346,17 @@ describe("hermes-apply status", () => {
     expect(found.drift).toEqual(["/etc/openclaw/secrets/gatewayToken", SOUL]);
   });
 
+  it("is not content with a gateway that says it is ready, and whose volume is gone", async () => {
+    await apply();
+    machine.lackingRoom["/var/lib/openclaw"] = { free: 2 ** 30, writable: false };
+    const reply = await status(machine.host(), { agentTurn: true });
+    expect(reply).toMatchObject({ ok: false, ready: true, drift: [] });
+    expect(reply.error).toMatch(
+      /^\/var\/lib\/openclaw cannot be written: the disk is read-only, after an error, or gone/,
+    );
+    expect(reply).not.toHaveProperty("agentTurn");
+  });
+
   it("says that nothing was activated on a new droplet", async () => {
     const found = await status(machine.host(), { agentTurn: false });
     expect(found).toMatchObject({ ok: false, ready: false, error: "no configuration was activated yet" });

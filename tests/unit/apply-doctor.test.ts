@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { md, pki } from "node-forge";
 import { doctor } from "../../gateway/apply/doctor.ts";
+import { backupFinding } from "../../gateway/apply/doctor-hermes.ts";
 import { readListeners } from "../../gateway/apply/doctor-network.ts";
 import { LISTENERS, Patient, RULES, TOKEN, unitSays } from "../fixtures/apply-patient.ts";
 
@@ -527,5 +528,27 @@ describe("listeners", () => {
       ...[":: 41641", "100.64.0.2 40123"],
     ]);
     expect(readListeners(LISTENERS)[2]).toMatchObject({ program: "sshd", uid: 2102, protocol: "tcp" });
+  });
+});
+
+describe("the backups of a bucket", () => {
+  const HOUR = 3600;
+  const now = 1_790_000_000;
+
+  it.each<[string, Omit<Parameters<typeof backupFinding>[0], "now">, string, RegExp]>([
+    ["made by the timer's last time", { made: now - 5 * HOUR, due: now - 6 * HOUR }, "ok", /^the newest is 5 h old$/],
+    ["of a weekly schedule", { made: now - 150 * HOUR, due: now - 151 * HOUR }, "ok", /150 h old/],
+    ["made by hand since", { made: now - HOUR, due: now - 30 * HOUR }, "ok", /1 h old/],
+    ["that is being made", { made: now - 25 * HOUR, due: now - 60 }, "ok", /25 h old/],
+    [
+      "that never came",
+      { made: now - 28 * HOUR, due: now - 4 * HOUR },
+      "warn",
+      /^nothing came of the timer's last time/,
+    ],
+    ["before the first", {}, "warn", /^none in the bucket yet$/],
+    ["that failed", { made: now - 25 * HOUR, due: now - HOUR, error: "403" }, "fail", /^the last one failed, .* 403$/],
+  ])("%s", (_, times, level, found) => {
+    expect(backupFinding({ now, ...times })).toMatchObject({ level, found: expect.stringMatching(found) as string });
   });
 });

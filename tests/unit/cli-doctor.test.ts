@@ -1,6 +1,7 @@
 import { runDoctor } from "../../cli/doctor";
 import { cloudChecks, declared } from "../../cli/doctor/cloud";
 import { exposure } from "../../cli/doctor/outside";
+import { nodeCheck } from "../../cli/doctor/tailnet";
 import { CommandError } from "../../cli/output";
 import { compare, runUpgrade } from "../../cli/upgrade";
 import { order, satisfies } from "../../gateway/apply/versions";
@@ -237,6 +238,35 @@ describe("DigitalOcean's side", () => {
     stack.env["DIGITALOCEAN_API_URL"] = "http://127.0.0.1:1";
     stack.pulumi["stack export"] = STATE;
     expect(await findings()).toMatchObject({ code: 0, found: [["cloud", "warn"]] });
+  });
+});
+
+describe("the tailnet's side", () => {
+  const { name, address } = OUTPUTS.tailnet;
+  const now = Date.parse("2026-11-23T12:00:00Z");
+  const node = {
+    ...{ id: "1", name, hostname: "hermes", addresses: [address], created: "2026-11-01T00:00:00Z" },
+    ...{ connectedToControl: true, keyExpiryDisabled: true, expires: "0001-01-01T00:00:00Z" },
+  };
+  const expired = { keyExpiryDisabled: false, expires: "2026-11-23T11:59:00Z" };
+
+  it.each<[string, object[], string, RegExp]>([
+    ["a node that is connected", [node], "ok", /connected/],
+    ["a key that is good for longer", [{ ...node, ...expired, expires: "2026-12-01T00:00:00Z" }], "ok", /connected/],
+    ["one that somebody removed", [{ ...node, name: "laptop.example.ts.net" }], "fail", /is not in the tailnet/],
+    ["one whose key expired", [{ ...node, ...expired }], "fail", /expired at 2026-11-23T11:59:00Z/],
+    ["another under its name", [{ ...node, addresses: ["100.64.9.9"] }], "fail", /is 100\.64\.9\.9 now, not/],
+    ["one that is away", [{ ...node, connectedToControl: false }], "warn", /not connected/],
+  ])("knows %s", (_, devices, level, found) => {
+    const check = nodeCheck(OUTPUTS, devices as Parameters<typeof nodeCheck>[1], now);
+    expect(check).toMatchObject({ level, found: expect.stringMatching(found) as string });
+    expect(check.fix === undefined).toBe(level === "ok");
+  });
+
+  it("is looked at when there are credentials, and is a warning when it does not answer", async () => {
+    stack.env["TAILSCALE_API_KEY"] = "tskey-api-x";
+    stack.env["TAILSCALE_BASE_URL"] = "http://127.0.0.1:1";
+    expect(await findings()).toMatchObject({ code: 0, found: [["tailnet node", "warn"]] });
   });
 });
 

@@ -14,6 +14,11 @@ describe("what a droplet's status means", () => {
     expect(problem).toBe("the gateway is not ready: unit failed\n  line 1\n  line 2");
   });
 
+  it("is not well when the gateway is ready and cannot keep anything", () => {
+    const lost = { ok: false, ready: true, error: "the disk is gone" };
+    expect(judge(said(lost), { agentTurn: false }).problem).toBe("the gateway is ready, but the disk is gone");
+  });
+
   it("is not well when the agent was asked and did not answer", () => {
     const turn = { ok: false, error: "HTTP 401" };
     expect(judge(said({ ok: true, ready: true, agentTurn: turn }), { agentTurn: true }).problem).toMatch(/HTTP 401/);
