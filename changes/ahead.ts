@@ -24,7 +24,7 @@ export interface AheadInput {
 }
 
 /** Where each thing that is given at birth stands in the configuration. */
-const KEYS_OF_BIRTH: Readonly<Record<keyof Birth, string>> = {
+const KEYS_OF_BIRTH: Readonly<Record<keyof Required<Birth>, string>> = {
   revision: "hermes:bootstrapRevision",
   image: "hermes:image",
   region: "hermes:region",
@@ -34,6 +34,7 @@ const KEYS_OF_BIRTH: Readonly<Record<keyof Birth, string>> = {
   tag: "hermes:tailnet.tag",
   loginServer: "hermes:tailnet.loginServer",
   volume: "hermes:volumeGiB",
+  ephemeral: "hermes:tailnet.ephemeral",
 };
 /** The node is evicted with these, or belongs to another tailnet. */
 const KEYS_OF_NODE: readonly (keyof Birth)[] = ["hostname", "tag", "loginServer"];

@@ -94,6 +94,7 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
     row("`tailnet.hostname`", BIRTH_ELSEWHERE, "new droplet", "a new node"),
     row("`tailnet.tag`", BIRTH_ELSEWHERE, "new droplet", "a new node"),
     row("`tailnet.loginServer`", BIRTH, "new droplet", "a node of another tailnet"),
+    row("`tailnet.ephemeral`, without a volume", BIRTH, "new droplet", "state is LOST"),
   ],
   openclaw: [
     row("`openclaw.version`", CONFIG, "restart", "installed beside, state copied first: upgrade.md"),

@@ -10,6 +10,7 @@ import { backupTime, isRecipient } from "../gateway/apply/backup-names";
 import { BucketError, getFile, list, type Bucket, type Stored } from "../gateway/apply/s3";
 import { streamOverSsh } from "../remote/stream";
 import { decrypt, proveEncrypted } from "./age";
+import { runDrill } from "./drill";
 import { asCloudFailure, here, hermesApply, type Surroundings } from "./operate";
 import { CommandError, EXIT, table } from "./output";
 import { plain, secretScrubber } from "./scrub";
@@ -24,6 +25,7 @@ export interface BackupOptions extends StackOptions {
 export interface RestoreOptions extends StackOptions {
   fromBucket?: string;
   verify?: boolean;
+  drill?: boolean;
   yes?: boolean;
   json?: boolean;
 }
@@ -49,11 +51,16 @@ export function addBackupCommands(hermes: Command): void {
     .argument("[file]", "a backup that hermes made")
     .option("--from-bucket <name>", "one of `hermes backup list`, or latest")
     .option("--verify", "everything but the swap: decrypt, unpack on the droplet, compare every hash")
+    .option("--drill", "prove the newest one (or the one named) in a droplet made for it, and removed; touches nothing")
     .option("--yes", "do not ask")
-    .action(
-      async (file: string | undefined, options: RestoreOptions) =>
-        void (process.exitCode = await runRestore(file, options)),
-    );
+    .action(async (file: string | undefined, options: RestoreOptions) => {
+      if (
+        options.drill === true &&
+        (options.verify === true || (file !== undefined && options.fromBucket !== undefined))
+      )
+        throw new CommandError("--drill goes with one file, or --from-bucket NAME, or neither", EXIT.usage);
+      process.exitCode = await (options.drill === true ? runDrill : runRestore)(file, options);
+    });
 }
 
 interface MadeBackup {
@@ -162,7 +169,7 @@ export async function runBackupList(options: BackupOptions, io: Surroundings = h
   return EXIT.ok;
 }
 
-interface StackBucket {
+export interface StackBucket {
   bucket: Bucket;
   prefix: string;
 }
@@ -180,8 +187,11 @@ const bucketFailure = (error: Error): never => {
   throw error instanceof BucketError ? new CommandError(error.message, EXIT.cloud) : error;
 };
 
+export const hasBucket = async (options: StackOptions, io: Surroundings): Promise<boolean> =>
+  (await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>))["to"] !== undefined;
+
 /** From the stack's configuration: when the droplet is lost, the bucket is not. */
-async function bucketOf(options: StackOptions, io: Surroundings): Promise<StackBucket> {
+export async function bucketOf(options: StackOptions, io: Surroundings): Promise<StackBucket> {
   const secrets = await configOf(io, "hermes:secrets", options);
   const backup = await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>);
   const to = backup["to"] as Record<string, string> | undefined;
@@ -205,7 +215,8 @@ async function configOf(io: Surroundings, key: string, options: StackOptions): P
   }
 }
 
-function identityOf(secrets: Record<string, string>): string {
+/** @throws CommandError without a key to read backups with */
+export function identityOf(secrets: Record<string, string>): string {
   const identity = secrets["backupKey"];
   if (identity !== undefined) return identity;
   throw new CommandError(
@@ -214,7 +225,8 @@ function identityOf(secrets: Record<string, string>): string {
   );
 }
 
-interface Restored {
+/** What hermes-apply says of a restore. */
+export interface Restored {
   ok: boolean;
   changed?: boolean;
   rolledBack?: boolean;
@@ -238,10 +250,12 @@ export async function runRestore(
   const identity = identityOf(reach.secrets);
   const scratch = mkdtempSync(join(tmpdir(), "hermes-restore-"));
   try {
-    const source = file ?? (await fromBucket(options, scratch, io));
+    const source =
+      file ?? (await fetchBackup(await bucketOf(options, io), options.fromBucket ?? "latest", scratch)).path;
     await proveEncrypted(source, identity);
     if (options.verify !== true) await confirm(reach, options, io);
-    const restored = await send(reach, source, identity, options.verify === true ? "restore --verify" : "restore");
+    const verbs = options.verify === true ? "restore --verify" : "restore";
+    const restored = await sendBackup(reach, source, identity, { verbs });
     io.stdout.write(options.json === true ? `${JSON.stringify(restored)}\n` : `${said(restored, options)}\n`);
     return restored.ok ? EXIT.ok : EXIT.unhealthy;
   } finally {
@@ -249,15 +263,19 @@ export async function runRestore(
   }
 }
 
-async function fromBucket(options: RestoreOptions, scratch: string, io: Surroundings): Promise<string> {
-  const where = await bucketOf(options, io);
+/** @param wanted - its name, or `latest` */
+export async function fetchBackup(
+  where: StackBucket,
+  wanted: string,
+  scratch: string,
+): Promise<{ path: string; name: string }> {
   const all = await listed(where);
-  const wanted = options.fromBucket === "latest" ? all.at(-1)?.name : options.fromBucket;
-  if (wanted === undefined || !all.some(({ name }) => name === wanted))
+  const name = wanted === "latest" ? all.at(-1)?.name : wanted;
+  if (name === undefined || !all.some((each) => each.name === name))
     throw new CommandError(`the bucket has no such backup; see: hermes backup list`, EXIT.input);
-  const file = join(scratch, wanted);
-  await getFile(where.bucket, where.prefix + wanted, file).catch(bucketFailure);
-  return file;
+  const path = join(scratch, name);
+  await getFile(where.bucket, where.prefix + name, path).catch(bucketFailure);
+  return { path, name };
 }
 
 async function confirm(reach: Reach, options: RestoreOptions, io: Surroundings): Promise<void> {
@@ -277,7 +295,12 @@ async function confirm(reach: Reach, options: RestoreOptions, io: Surroundings):
 /** Decrypted on the way: the key stays here. The stub of hermes-apply passes no input on, so the program is called itself. */
 const PROGRAM = "NODE_USE_SYSTEM_CA=1 exec /usr/local/bin/node /opt/hermes/apply/current/main.ts";
 
-async function send(reach: Reach, file: string, identity: string, verbs: string): Promise<Restored> {
+export async function sendBackup(
+  reach: Reach,
+  file: string,
+  identity: string,
+  { verbs, signal }: { verbs: "restore" | "restore --verify"; signal?: AbortSignal },
+): Promise<Restored> {
   const stdin = new PassThrough();
   const sent = decrypt(file, identity, stdin).catch(() => stdin.destroy());
   const out: Buffer[] = [];
@@ -286,9 +309,11 @@ async function send(reach: Reach, file: string, identity: string, verbs: string)
     stdin,
     onStdout: (data) => void out.push(data),
     onStderr: (data) => void err.push(data),
+    ...(signal === undefined ? {} : { signal }),
   }).catch(asCloudFailure);
   stdin.destroy();
   await sent;
+  if (signal?.aborted === true) throw new CommandError("interrupted", EXIT.interrupted);
   const scrub = secretScrubber(reach.secrets);
   const line = scrub(Buffer.concat(out).toString()).trim().split("\n").at(-1) ?? "";
   try {

@@ -16,6 +16,7 @@ import { describeEngine, ensurePrograms } from "../localcloud/engine";
 import { runAttached, runCaptured, STACK, type ExecResult } from "../localcloud/exec";
 import { labOf, type Lab } from "../localcloud/lab";
 import { CommandError, EXIT, Progress, table } from "./output";
+import { resourceLines } from "./pulumi";
 import type { StackOutputs } from "./stack";
 import type { StatusReport } from "../remote/gateway-status";
 
@@ -75,7 +76,7 @@ async function up(): Promise<void> {
   await expectSuccess(run(["node", join(PROJECT, "cli/hermes.js"), "init", "--stack", STACK]), "hermes init");
   progress.begin("pulumi up");
   await expectSuccess(
-    run(["pulumi", "up", "--yes", "--skip-preview", "--stack", STACK], (line) => detailOf(progress, line)),
+    run(["pulumi", "up", "--yes", "--skip-preview", "--stack", STACK], resourceLines(progress)),
     "pulumi up",
   );
   progress.begin("agent turn");
@@ -83,12 +84,6 @@ async function up(): Promise<void> {
   progress.end();
   const seconds = (Date.now() - started) / 1000;
   process.stdout.write(`\n${summary}\n\nall of it took ${seconds.toFixed(0)} s\n${LOOK_AROUND}`);
-}
-
-/** Of Pulumi's many lines those that say what became of a resource. */
-function detailOf(progress: Progress, line: string): void {
-  if (/ (created|updated|deleted|replaced|failed)\b/.test(line) && !line.includes("warning:"))
-    progress.detail(line.trim());
 }
 
 const LOOK_AROUND = `
@@ -200,7 +195,7 @@ async function down(): Promise<void> {
     const result = await inLab(
       lab,
       ["pulumi", "destroy", "--yes", "--skip-preview", "--exclude-protected", "--stack", STACK],
-      (line) => detailOf(progress, line),
+      resourceLines(progress),
     ).catch((error: Error) => ({ code: 1, stderr: error.message, stdout: "" }));
     if (result.code !== 0) process.stderr.write("  destroy failed; the embedded cloud goes all the same\n");
   }

@@ -50,7 +50,7 @@ export async function sshTarget(options: StackOptions): Promise<Reach> {
   return { host, privateKey, ...(hostKey === undefined ? {} : { hostKey: publicLine(hostKey) }), outputs, secrets };
 }
 
-async function stackSecrets(options: StackOptions): Promise<Record<string, string>> {
+export async function stackSecrets(options: StackOptions): Promise<Record<string, string>> {
   const text = await pulumiOutput(["config", "get", "--path", "hermes:secrets", ...selected(options)]);
   try {
     const values = Object.entries(JSON.parse(text) as Record<string, unknown>);

@@ -19,7 +19,7 @@ import { CommandError, EXIT } from "./output";
 import { asMap, stackValues } from "./plan/stack-values";
 import { pulumiOutput, runPulumi } from "./pulumi";
 
-interface SweepOptions {
+export interface SweepOptions {
   stack: string;
   yes?: boolean;
   volumes?: boolean;
@@ -55,7 +55,7 @@ export function addSweepCommand(hermes: Command): void {
     });
 }
 
-async function sweep(options: SweepOptions): Promise<SweepReport> {
+export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const { stack } = options;
   const account = accountFrom(process.env, await providerConfig(stack));
   if (account === undefined)

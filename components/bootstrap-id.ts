@@ -14,6 +14,8 @@ export interface Birth {
   loginServer: string | null;
   /** Whether there is one. */
   volume: boolean;
+  /** Absent: the tailnet keeps the node. */
+  ephemeral?: boolean;
 }
 
 /** Kept in the state when a droplet is born, so that a later preview can say which key replaces it. */
@@ -28,6 +30,8 @@ export function birthOf(config: HermesConfig): Birth {
     tag: config.tailnet.tag,
     loginServer: config.tailnet.loginServer ?? null,
     volume: config.volumeGiB > 0,
+    // Nothing where it is off: droplets that were born before there was the key stay.
+    ...(config.tailnet.ephemeral === true ? { ephemeral: true } : {}),
   };
 }
 

@@ -61,7 +61,11 @@ export class Hermes extends pulumi.ComponentResource {
       { tag: names.tag, firewallName: names.firewall, rules: firewallRules(config) },
       { parent: this },
     );
-    const tailnet = new Tailnet(name, { tag, hostname, bootstrapId: id }, { parent: this });
+    const tailnet = new Tailnet(
+      name,
+      { tag, hostname, ephemeral: config.tailnet.ephemeral === true, bootstrapId: id },
+      { parent: this },
+    );
     const host = new Host(
       name,
       {

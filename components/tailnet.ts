@@ -10,6 +10,8 @@ export interface TailnetArgs {
   /** With the `tag:` prefix; the credentials must own it. */
   tag: string;
   hostname: string;
+  /** The tailnet forgets the node by itself once it is silent. */
+  ephemeral: boolean;
   /** A new value makes a new key. */
   bootstrapId: string;
 }
@@ -41,7 +43,7 @@ export class Tailnet extends pulumi.ComponentResource {
       name,
       {
         reusable: false,
-        ephemeral: false,
+        ephemeral: args.ephemeral,
         preauthorized: true,
         expiry: 3600,
         tags: [args.tag],

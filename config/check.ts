@@ -75,6 +75,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     sources: readSources(reader, raw["sources"], node.version),
   };
   for (const name of KEY_NAMES) checkPlainValue(reader, `hermes:${name}`, raw[name]);
+  checkEphemeral(reader, config);
   checkLocalModel(reader, config, context.catalogue);
   const needed = neededSecrets(config);
   checkSecrets(reader, context.secrets, { needed, referenced, plain: context.plainSecrets ?? [] });
@@ -97,7 +98,7 @@ function checkNames(reader: Reader, stack: string): void {
 
 function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConfig {
   const key = "hermes:tailnet";
-  const map = reader.map(key, value, ["tag", "hostname", "loginServer"]);
+  const map = reader.map(key, value, ["tag", "hostname", "loginServer", "ephemeral"]);
   const tag = reader.text(`${key}.tag`, map["tag"], {
     default: DEFAULTS.tailnetTag,
     pattern: /^(?=.{1,255}$)tag:[a-zA-Z][a-zA-Z0-9-]*$/,
@@ -111,7 +112,21 @@ function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConf
     fix: "For example hostname: hermes; it must be the only node of that name in the tailnet.",
   });
   const loginServer = isAbsent(map["loginServer"]) ? undefined : readLoginServer(reader, map["loginServer"]);
-  return { tag: tag ?? "", hostname: hostname ?? "", ...(loginServer === undefined ? {} : { loginServer }) };
+  const ephemeral = reader.boolean(`${key}.ephemeral`, map["ephemeral"], false) === true;
+  return {
+    tag: tag ?? "",
+    hostname: hostname ?? "",
+    ...(loginServer === undefined ? {} : { loginServer }),
+    ...(ephemeral ? { ephemeral } : {}),
+  };
+}
+
+/** A volume is there to bring its node back; a node that the tailnet forgets cannot come back. */
+function checkEphemeral(reader: Reader, { tailnet, volumeGiB }: HermesConfig): void {
+  if (tailnet.ephemeral !== true || volumeGiB === 0) return;
+  const allowed = "A node that the tailnet forgets goes with a droplet that keeps nothing: volumeGiB 0.";
+  const fix = "Remove ephemeral, or set hermes:volumeGiB to 0 (a sandbox).";
+  reader.reject("hermes:tailnet.ephemeral", true, "the volume would keep an identity that is gone", allowed, fix);
 }
 
 function readLoginServer(reader: Reader, value: unknown): string | undefined {

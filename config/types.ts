@@ -49,6 +49,8 @@ export interface TailnetConfig {
   hostname: string;
   /** Control server; absent: Tailscale's own. */
   loginServer?: string;
+  /** The tailnet forgets the node by itself once it is silent; absent: it stays until it is removed. */
+  ephemeral?: true;
 }
 
 export interface OpenclawConfig {

@@ -98,7 +98,7 @@ async function expectRows(names: readonly string[]): Promise<void> {
 }
 
 /** One preview each. */
-const BEFORE = ["`region`, without a volume", "`volumeGiB` from 0"];
+const BEFORE = ["`region`, without a volume", "`tailnet.ephemeral`, without a volume", "`volumeGiB` from 0"];
 const AFTER = ["`size` with a disk smaller than the droplet's", "`ollama`, where one fits"];
 const ALONE = EFFECTS.filter(
   ({ edit: name, droplet }) =>

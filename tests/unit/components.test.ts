@@ -111,6 +111,14 @@ describe("a hermes", () => {
     ]);
   });
 
+  it("has the tailnet forget a sandbox's node by itself, and nobody else's", async () => {
+    const forgotten = async (change: Partial<HermesConfig>): Promise<unknown> =>
+      only(await register(change), KEY).inputs["ephemeral"];
+    await expect(forgotten({})).resolves.toBe(false);
+    const tailnet = { ...hermesConfig.tailnet, ephemeral: true as const };
+    await expect(forgotten({ volumeGiB: 0, tailnet })).resolves.toBe(true);
+  });
+
   it("keeps its state on a protected volume", async () => {
     const volume = only(await register(), VOLUME);
     expect(volume.protect).toBe(true);

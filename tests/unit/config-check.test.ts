@@ -69,6 +69,7 @@ describe("values that are right", () => {
       { secrets: { ...secrets, hostKey: keys.host } },
     ],
     ["a Headscale", { tailnet: { tag: "tag:a-1", hostname: "h", loginServer: "https://headscale.example.com:8443/" } }],
+    ["a node that is forgotten", { tailnet: { ephemeral: true }, volumeGiB: 0 }],
     ["a pre-release", { openclaw: { version: "2026.10.1-beta.2", before: "2026-10-02" } }],
     ["Node 26", { node: { version: "26.1.0" }, sources: { node: { sha256: "A".repeat(64) } } }],
     [
@@ -211,6 +212,11 @@ describe("values that are wrong", () => {
       "a control server with a password",
       { tailnet: { loginServer: "https://u:p@h.example.com" } },
       ["hermes:tailnet.loginServer: it holds a user name or password"],
+    ],
+    [
+      "a node that is forgotten, and a volume for it to come back from",
+      { tailnet: { ephemeral: true } },
+      ["hermes:tailnet.ephemeral: the volume would keep an identity that is gone"],
     ],
     // versions
     [
