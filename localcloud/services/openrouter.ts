@@ -76,7 +76,11 @@ export class OpenRouter {
   #steps: (ScriptStep & { left: number })[] = [];
   #waiters: Waiter[] = [];
 
-  constructor(private readonly options: OpenRouterOptions) {}
+  #key: string | undefined;
+
+  constructor(private readonly options: OpenRouterOptions) {
+    this.#key = options.key;
+  }
 
   /** Makes a model fail, or well again with null. */
   setModel(id: string, failure: ModelFailure | null): void {
@@ -145,7 +149,7 @@ export class OpenRouter {
 
   #authorised(request: IncomingMessage): boolean {
     const [, key] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
-    return key !== undefined && (this.options.key === undefined || key === this.options.key);
+    return key !== undefined && (this.#key === undefined || key === this.#key);
   }
 
   #list(url: URL, response: ServerResponse): void {
@@ -205,12 +209,15 @@ export class OpenRouter {
   }
 
   /**
-   * The same over the control socket: `model` {id, failure}, `list` {id, change} or {failure} or {pageSize}, `script`
-   * {steps}, `reset`, `calls` {since?}, `wait` {system?, question?, tool?, model?, since?, timeoutMs?} (regular
-   * expression sources; `tool` is matched with the texts of tool results).
+   * The same over the control socket: `key` {key} (the only one accepted from now on), `model` {id, failure}, `list`
+   * {id, change} or {failure} or {pageSize}, `script` {steps}, `reset`, `calls` {since?}, `wait` {system?, question?,
+   * tool?, model?, since?, timeoutMs?} (regular expression sources; `tool` is matched with the texts of tool results).
    */
   async control(action: string, body: Record<string, unknown>): Promise<unknown> {
     switch (action) {
+      case "key":
+        this.#key = String(body["key"]);
+        return {};
       case "model":
         this.setModel(String(body["id"]), (body["failure"] as ModelFailure | undefined) ?? null);
         return {};
@@ -231,7 +238,7 @@ export class OpenRouter {
           timeoutMs: Number(body["timeoutMs"] ?? 60_000),
         });
       default:
-        throw new Error(`openrouter: unknown action ${action}; there are model, list, script, reset, calls, wait`);
+        throw new Error(`openrouter: unknown action ${action}; there are key, model, list, script, reset, calls, wait`);
     }
   }
 
