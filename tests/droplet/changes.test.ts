@@ -237,12 +237,16 @@ describe("an edit that restarts the gateway", () => {
 describe("a secret that was rotated", () => {
   it("is nowhere on the droplet any more", async () => {
     expect(old).toHaveLength(4);
-    const patterns = (values: string[]) => values.map((value) => `-e '${value}'`).join(" ");
-    const search = (values: string[]) =>
-      project.droplet(
-        `grep -rlaF --devices=skip ${patterns(values)} /boot /etc /home /opt/hermes /root /run /srv /tmp /usr/local /var 2>/dev/null; ` +
-          `grep -laF ${patterns(values)} /proc/[0-9]*/environ 2>/dev/null; true`,
+    // The values are on no command line: the search would find itself.
+    const search = (values: string[]) => {
+      const encoded = Buffer.from(`${values.join("\n")}\n`).toString("base64");
+      return project.droplet(
+        `umask 077; echo ${encoded} | base64 -d >/dev/shm/wanted; ` +
+          "grep -rlaF --devices=skip -f /dev/shm/wanted /boot /etc /home /opt/hermes /root /run /srv /tmp /usr/local /var " +
+          "2>/dev/null; grep -laF -f /dev/shm/wanted /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; " +
+          "rm /dev/shm/wanted",
       );
+    };
     // The search itself can see.
     expect(await search(["rotated-gateway-token-of-more-than-32-chars"])).toContain(
       "/etc/openclaw/secrets/gatewayToken",
