@@ -85,7 +85,7 @@ function ollamaFiles(local: LocalModelPlan): Record<string, BundleFile> {
   return {
     [`${UNITS}/ollama.service`]: textFile(read("ollama.service"), DATA),
     [`${UNITS}/ollama.service.d/plan.conf`]: textFile(drop, DATA),
-    [`${HELPERS_DIR}/install-ollama.sh`]: textFile(read("install-ollama.sh"), PROGRAM),
+    [`${HELPERS_DIR}/install-ollama.sh`]: programFile("install-ollama.sh"),
   };
 }
 
@@ -101,8 +101,11 @@ function scripts(): Record<string, BundleFile> {
     ...["agent-setup.sh", "agent-ssh.sh", "gateway-start.sh", "grow-volume.sh", "install-node.sh", "swap.sh"],
     ...["wait-ready.sh", "with-secrets.sh"],
   ];
-  return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, textFile(read(name), PROGRAM)]));
+  return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, programFile(name)]));
 }
+
+/** On one line of the bundle: a preview of an edited configuration is not drowned in programs, which no key changes. */
+const programFile = (name: string): BundleFile => ({ ...PROGRAM, text: [read(name)] });
 
 const read = (name: string): string => readFileSync(join(__dirname, "files", name), "utf8");
 

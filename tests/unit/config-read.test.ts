@@ -79,6 +79,13 @@ describe("configuration from the engine", () => {
     expect(pulumi.RunError.isInstance(await thrown(new ConfigError("hermes", [problem])))).toBe(true);
     expect(pulumi.RunError.isInstance(await thrown(new TypeError("bug")))).toBe(false);
   });
+
+  it("reaches the user without the frames of Pulumi, on one of which Node 20 colours for half a minute", async () => {
+    const mine = "TypeError: bug\n    at mine (/project/index.ts:1:2)";
+    const bug = new TypeError("bug");
+    bug.stack = `${mine}\n    at Stack.initialize (/project/node_modules/@pulumi/resource.ts:1687:22)`;
+    await expect(withPlainErrors(() => Promise.reject(bug))).rejects.toHaveProperty("stack", mine);
+  });
 });
 
 describe("the catalogue", () => {
