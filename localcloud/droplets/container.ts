@@ -173,5 +173,6 @@ export async function execInDroplet(
   command: string[],
   options: Pick<RunOptions, "input" | "onOutput"> = {},
 ): Promise<RunResult> {
-  return tryRun(dropletCommand(lab, id, command), options);
+  // A system that shuts down stops every process before it ends them; nsenter then stops itself too, and is forgotten.
+  return tryRun(dropletCommand(lab, id, command), { ...options, wake: true });
 }

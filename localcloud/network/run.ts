@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 export interface RunResult {
@@ -15,7 +16,11 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
   /** Called with each piece of standard output and error as it comes. */
   onOutput?: (text: string) => void;
+  /** Wakes the program when it stops itself. @default false */
+  wake?: boolean;
 }
+
+const WAKE_MS = 1000;
 
 /** Runs a program to its end, whatever its exit status. Rejects only when it cannot be started. */
 export function tryRun(command: string[], options: RunOptions = {}): Promise<RunResult> {
@@ -34,9 +39,12 @@ export function tryRun(command: string[], options: RunOptions = {}): Promise<Run
     // A program that does not read its input is no failure of ours.
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "ENOENT" ? new Error(`${program} is not installed`) : error),
-    );
+    const waking = options.wake === true ? setInterval(() => wake(child), WAKE_MS) : undefined;
+    child.on("exit", () => clearInterval(waking));
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      clearInterval(waking);
+      reject(error.code === "ENOENT" ? new Error(`${program} is not installed`) : error);
+    });
     child.on("close", (code, signal) =>
       resolve({
         code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
@@ -45,6 +53,15 @@ export function tryRun(command: string[], options: RunOptions = {}): Promise<Run
       }),
     );
   });
+}
+
+function wake(child: ChildProcess): void {
+  try {
+    const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8");
+    if (stat.slice(stat.lastIndexOf(")") + 2).startsWith("T")) child.kill("SIGCONT");
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** Runs a program and returns what it wrote to standard output. Rejects with its complaint when it fails. */
