@@ -1,5 +1,4 @@
 import { isMap } from "../digitalocean/account";
-import { exposures } from "../policy/exposure";
 import type { InboundRule } from "../components/firewall-rules";
 import { find, TYPE, type Stack } from "./stack";
 import type { ResourceState } from "./types";
@@ -8,8 +7,6 @@ import type { ResourceState } from "./types";
 export interface Exposure {
   /** "tcp 22 from 198.51.100.7/32", sorted; empty: nothing. */
   open: string[];
-  /** What of it breaks the promise that nothing private is reachable. */
-  faults: string[];
 }
 
 export interface ExposureChange {
@@ -45,7 +42,7 @@ function exposed(resources: Stack["before"]): Exposure {
   const without = bare.map(
     ({ inputs }) => `every port of droplet ${String(inputs?.["name"])}, which no firewall covers`,
   );
-  return { open: [...new Set([...open, ...without])].sort(), faults: exposures(rules) };
+  return { open: [...new Set([...open, ...without])].sort() };
 }
 
 /** Rules as the provider takes them, from what the state or a preview has. */

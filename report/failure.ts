@@ -17,8 +17,15 @@ export function saidBy({ preview, failure }: Pick<ReportInput, "preview" | "fail
     .filter(({ text }) => text !== "" && !NOISE.test(text));
   const of = (test: RegExp) => [...new Set(all.filter(({ severity }) => test.test(severity)).map(({ text }) => text))];
   const errors = of(/^error$/);
+  // That a list came with hermes and was not asked for anew is no warning to whoever reviews a change.
+  const aside = /not (checked live|asked)/;
+  const warned = of(/^warning$/);
   const told = failure === undefined || errors.length > 0 ? [] : [clean(failure)];
-  return { errors: [...errors, ...told].filter((text) => text !== ""), warnings: of(/^warning$/), notes: of(/^info$/) };
+  return {
+    errors: [...errors, ...told].filter((text) => text !== ""),
+    warnings: warned.filter((text) => !aside.test(text)),
+    notes: of(/^info$/),
+  };
 }
 
 const textOf = ({ message = "", severity = "" }: Diagnostic): string => {

@@ -1,4 +1,4 @@
-import { sumMiB, type MemoryPlan } from "../planner";
+import type { MemoryPlan } from "../planner";
 import { bundlesOf } from "./bundle";
 import { contentDiffs, contentSections } from "./content";
 import { driftOf, driftSection } from "./drift";
@@ -55,14 +55,14 @@ export function renderReport(input: ReportInput): Report {
     ...(failed
       ? []
       : [whole(glance({ stack, fate, exposure, cost: costOf(stack, input.catalogue), memory: input.memory }))]),
-    ...(failed ? [] : meaning(fate, said, stack)),
+    ...(failed ? [] : meaning(fate, said)),
     ...(drift === undefined ? [] : [whole(driftSection(drift))]),
     ...(failed ? [] : contentSections(contentDiffs(bundles))),
     ...(stack.changes.length === 0 ? [] : [resourcesSection(stack, failed)]),
     ...(picture === undefined
       ? []
       : [{ versions: [folded("Picture: what stands where, and who reaches it", picture), ""], rank: 5 }]),
-    ...(said.notes.length + said.warnings.length === 0 ? [] : [saidSection(said)]),
+    ...(said.notes.length === 0 ? [] : [saidSection(said)]),
   ];
   return { verdict, markdown: fitted(sections, input.limit ?? LIMIT) };
 }
@@ -128,9 +128,10 @@ const openAfter = ({ after, opened, closed }: ExposureChange): string => {
 };
 
 function costRow({ before, after }: CostChange): string[] {
-  const diff = Math.round((after - before) * 100) / 100;
-  const words = diff === 0 ? "" : ` (**${diff > 0 ? "+" : "−"}${Math.abs(diff).toFixed(2)}**)`;
-  return ["cost, USD a month", before.toFixed(2), `${after.toFixed(2)}${words}`];
+  const diff = after.monthlyUsd - before.monthlyUsd;
+  const words = Math.abs(diff) < 0.005 ? "" : ` (**${diff > 0 ? "+" : "−"}${Math.abs(diff).toFixed(2)}**)`;
+  const label = `cost, USD a month<br><sub>prices ${after.prices}</sub>`;
+  return [label, before.monthlyUsd.toFixed(2), `${after.monthlyUsd.toFixed(2)}${words}`];
 }
 
 /** Address, name, state: said where the droplet is another one, or was none. */
@@ -159,15 +160,12 @@ function memoryRows(memory: ReportInput["memory"]): string[][] {
     `${totalMiB} of ${memTotalMiB} MiB, swap ${swapMiB}`;
   return [["memory planned", words(before), words(after)]];
 }
-void sumMiB;
 
-function meaning({ words }: Fate, { warnings }: Said, stack: Stack): Section[] {
-  void stack;
+function meaning({ words }: Fate, { warnings }: Said): Section[] {
   const flat = (text: string): string => text.replace(/[\s`]+/g, " ");
-  const more = warnings.flatMap((text) => text.split("\n")).filter((text) => text.trim() !== "");
   // The program may have said the same, and more.
-  const own = words.filter((each) => !more.some((text) => flat(text).includes(flat(each))));
-  const all = [...own, ...more.map((text) => prose(clip(text, 1000)))];
+  const own = words.filter((each) => !warnings.some((text) => flat(text).includes(flat(each))));
+  const all = [...own, ...warnings.map((text) => prose(clip(text, 1000)))];
   return all.length === 0 ? [] : [whole(all.map((each) => `- ${each}`).join("\n"))];
 }
 
@@ -185,6 +183,12 @@ function resourcesSection(stack: Stack, failed: boolean): Section {
 
 function saidSection({ notes }: Said): Section {
   const lines = notes.flatMap((text) => text.split("\n"));
-  if (lines.length === 0) return whole("");
-  return { versions: [folded("What the program says", block("", lines)), ""], rank: 6 };
+  const version = (most: number): string => {
+    const head = headOf(lines, most);
+    return folded(
+      "What the program says",
+      [block("", head.lines), ...(head.cut === undefined ? [] : [head.cut])].join("\n\n"),
+    );
+  };
+  return { versions: [version(Infinity), version(20), ""], rank: 6 };
 }

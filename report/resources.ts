@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { isMap } from "../digitalocean/account";
 import { ACTIONS, nameOf, SECRET, TYPE, UNKNOWN, type Action, type Change, type Stack } from "./stack";
 import { bornOf } from "./droplet";
@@ -69,14 +70,26 @@ function reasons(stack: Stack, change: Change): string {
 }
 
 /** Properties that differ: those that replace first. */
-function pathsOf({ step }: Change): string[] {
-  const detailed = Object.entries(step.detailedDiff ?? {});
-  const replacing = [
-    ...detailed.filter(([, { kind }]) => kind.endsWith("-replace")).map(([path]) => path),
-    ...(step.replaceReasons ?? []),
-  ];
-  const rest = detailed.length > 0 ? detailed.map(([path]) => path) : (step.diffReasons ?? []);
-  return [...new Set([...replacing, ...rest])].filter((path) => !path.startsWith("__"));
+function pathsOf(change: Change): string[] {
+  const { step } = change;
+  const detailed = Object.keys(step.detailedDiff ?? {});
+  const told = [...replacing(change), ...(detailed.length > 0 ? detailed : (step.diffReasons ?? []))];
+  // A replacement for another's sake comes without reasons.
+  const all = told.length > 0 ? told : differing(change);
+  return [...new Set(all)].filter((path) => !path.startsWith("__"));
+}
+
+/** Those that cannot be changed in place. */
+function replacing({ step }: Change): string[] {
+  const detailed = Object.entries(step.detailedDiff ?? {}).filter(([, { kind }]) => kind.endsWith("-replace"));
+  return [...new Set([...detailed.map(([path]) => path), ...(step.replaceReasons ?? [])])];
+}
+
+/** What is given at birth and not looked at later is left out. */
+function differing({ before, after }: Change): string[] {
+  const [old, now] = [before?.inputs ?? {}, after?.inputs ?? {}];
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
+  return names.filter((name) => !["userData", "sshKeys"].includes(name) && !isDeepStrictEqual(old[name], now[name]));
 }
 
 function propertyWords({ before, after }: Change, path: string): string {
@@ -87,22 +100,15 @@ function propertyWords({ before, after }: Change, path: string): string {
 }
 
 /** Why a resource cannot stay. */
-function because(stack: Stack, { type, name, step, before, after }: Change): string {
-  const byValue = [
-    ...Object.entries(step.detailedDiff ?? {})
-      .filter(([, { kind }]) => kind.endsWith("-replace"))
-      .map(([path]) => path),
-    ...(step.replaceReasons ?? []),
-  ];
-  const dropletGoes = stack.changes.some((one) => one.type === TYPE.droplet && one.action === "replace");
-  if (type === TYPE.command && dropletGoes) return "the droplet is a new one";
+function because(stack: Stack, change: Change): string {
+  const { type, name } = change;
+  const isNewDroplet = stack.changes.some((one) => one.type === TYPE.droplet && one.action === "replace");
+  const isSlot = type === TYPE.local && name.endsWith("-slot");
+  if (isNewDroplet && (type === TYPE.command || type === TYPE.local) && !isSlot) return "the droplet is a new one";
   const born = bornOf(stack);
-  if (born.length > 0 && !(type === TYPE.local && name.endsWith("-slot"))) {
-    if (type === TYPE.local) return "the droplet is a new one";
-    return `given at birth only: ${listed(born.map(code))}`;
-  }
-  void [before, after];
-  return byValue.length > 0 ? `${listed([...new Set(byValue)].map(code))} cannot be changed in place` : "";
+  if (born.length > 0 && !isSlot) return `given at birth only: ${listed(born.map(code))}`;
+  const own = replacing(change);
+  return own.length > 0 ? `${listed(own.map(code))} cannot be changed in place` : "";
 }
 
 /** `a.b[0]["c d"]` into a value. */
