@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { MemoryPlan } from "../planner";
 import { grouped } from "../planner/budget";
 import { bundlesOf } from "./bundle";
@@ -161,14 +162,14 @@ function stateRows(stack: Stack, { effect, anotherNode, losesState }: Fate): str
 
 function memoryRows(memory: ReportInput["memory"]): string[][] {
   const { before, after } = memory ?? {};
-  if (before === undefined || after === undefined || JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (before === undefined || after === undefined || isDeepStrictEqual(before, after)) return [];
   const words = ({ totalMiB, memTotalMiB, swapMiB }: MemoryPlan) =>
     `${grouped(totalMiB)} of ${grouped(memTotalMiB)} MiB<br><sub>and ${grouped(swapMiB)} of swap</sub>`;
   return [["memory planned", words(before), words(after)]];
 }
 
 function meaning({ words }: Fate, { warnings }: Said): Section[] {
-  const flat = (text: string): string => text.replace(/[\s`]+/g, " ");
+  const flat = (text: string): string => text.replaceAll("`", "").replace(/\s+/g, " ");
   // The program may have said the same, and more.
   const own = words.filter((each) => !warnings.some((text) => flat(text).includes(flat(each))));
   const all = [...warnings.map((text) => prose(clip(text, 1000))), ...own];
@@ -188,13 +189,10 @@ function resourcesSection(stack: Stack, failed: boolean): Section {
 }
 
 function saidSection({ notes }: Said): Section {
-  const lines = notes.flatMap((text) => text.split("\n"));
+  const bullets = notes.map((text) => `- ${prose(clip(text, 2000))}`);
   const version = (most: number): string => {
-    const head = headOf(lines, most);
-    return folded(
-      "What the program says",
-      [block("", head.lines), ...(head.cut === undefined ? [] : [head.cut])].join("\n\n"),
-    );
+    const { lines, cut } = headOf(bullets, most);
+    return folded("What the program says", [lines.join("\n"), ...(cut === undefined ? [] : [cut])].join("\n\n"));
   };
-  return { versions: [version(Infinity), version(20), ""], rank: 6 };
+  return { versions: [version(50), version(8), ""], rank: 6 };
 }

@@ -112,10 +112,8 @@ function propertyWords(change: Change, path: string): string {
     return kind === undefined ? code(path) : (ON_STDIN[kind] ?? "");
   }
   if (type === TYPE.command && path.startsWith("connection")) return "logs in anew";
-  if (type === TYPE.firewall && path.startsWith("inboundRules")) {
-    const [old, now] = [before, after].map((state) => openings(rulesOf(state ?? {})));
-    return `inbound: ${ruleWords(old)} → ${ruleWords(now)}`;
-  }
+  if (type === TYPE.firewall && path.startsWith("inboundRules"))
+    return `${code("inboundRules")}: ${valueWords(before?.inputs?.["inboundRules"])} → ${valueWords(after?.inputs?.["inboundRules"])}`;
   const [old, now] = [before, after].map((state) => valueAt(state?.inputs, path));
   return old === undefined && now === undefined ? code(path) : `${code(path)}: ${valueWords(old)} → ${valueWords(now)}`;
 }
@@ -155,5 +153,8 @@ export function valueWords(value: unknown): string {
   if (value === SECRET) return "a secret";
   if (value === UNKNOWN) return "known afterwards";
   if (JSON.stringify(value).includes(UNKNOWN)) return "known afterwards";
+  const rules = Array.isArray(value) ? openings(rulesOf({ inputs: { inboundRules: value } })) : [];
+  if (rules.length > 0 && !rules.some((rule) => rule.endsWith("from nowhere"))) return ruleWords(rules);
+  if (Array.isArray(value) && value.length === 0) return "nothing";
   return code(clip(typeof value === "string" ? value : JSON.stringify(value), LONGEST_VALUE));
 }

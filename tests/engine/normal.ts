@@ -37,6 +37,8 @@ export const trimmedResources = (exported: unknown): Json[] => {
 function trimmedState(state: unknown): Json {
   const kept = pick(state, STATE_KEYS);
   for (const side of ["inputs", "outputs"]) if (isMap(kept[side])) kept[side] = withoutOwn(kept[side]);
+  // A command's outputs repeat what it was given.
+  if (isMap(kept["outputs"])) delete kept["outputs"]["stdin"];
   return kept;
 }
 
@@ -58,7 +60,7 @@ function shortBundle(stdin: unknown): unknown {
   for (const [path, file] of Object.entries(files))
     if (path.startsWith(`${HELPERS_DIR}/`) || path.endsWith(".service")) files[path] = { ...file, text: ["…", ""] };
   const apply = bundle["apply"];
-  if (isMap(apply)) bundle["apply"] = Object.fromEntries(Object.keys(apply).map((name) => [name, ["…"]]));
+  if (isMap(apply)) bundle["apply"] = {};
   return `${JSON.stringify(bundle, null, 2)}\n`;
 }
 
@@ -82,7 +84,7 @@ export class Normaliser {
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, (found) =>
         found === UNKNOWN ? found : this.as("uuid", found, (n) => `00000000-0000-4000-8000-${hex(n, 12)}`),
       )
-      .replace(/\b100\d{3}\b/g, (found) => this.as("id", found, (n) => String(4_200_000 + n)));
+      .replace(/\b100\d{3}\b/g, (found) => this.as("id", found, (n) => String(400_000 + n)));
   }
 
   private as(kind: string, found: string, named: (n: number) => string): string {
