@@ -112,3 +112,15 @@ export function clip(text: string, longest: number): string {
     .trimEnd();
   return `${kept}${kept === "" ? "" : " "}… (${text.length} characters)`;
 }
+
+/** Broken between words, each line as far in as the first. */
+export function wrapped(line: string, width: number): string[] {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const lines: string[] = [];
+  for (const word of line.trim().split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}${word}`);
+  }
+  return lines;
+}
