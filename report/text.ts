@@ -26,7 +26,7 @@ export const htmlCode = (value: string): string => `<code>${entities(oneLine(val
 
 /** Every character that could mean something as a number. */
 export const entities = (text: string): string =>
-  text.replace(/[^A-Za-z0-9 ./_,-]/gu, (char) => `&#${char.codePointAt(0)};`);
+  text.replace(/[^\p{L}\p{N} /,-]/gu, (char) => `&#${char.codePointAt(0)};`);
 
 const oneLine = (value: string): string => {
   const line = visible(

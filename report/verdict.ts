@@ -51,14 +51,20 @@ const brokenText = (rules: readonly string[]): string =>
 const driftText = (count: number): string =>
   `**Drift**: ${plural(count, "resource is", "resources are")} not as last deployed.`;
 
-function fateClauses({ effect, losesState }: Fate, unchanged: boolean): Clause[] {
+function fateClauses({ effect, losesState, unsure = false }: Fate, unchanged: boolean): Clause[] {
   const lost: Clause[] = losesState
     ? [{ level: "loses-state", text: "**Loses state**: sessions, memory, pairing and workspaces are gone." }]
     : [];
-  return [...lost, effectClause(effect, unchanged, losesState)];
+  return [...lost, effectClause(effect, { unchanged, losesState, may: unsure ? "May restart" : "Restarts" })];
 }
 
-function effectClause(effect: Fate["effect"], unchanged: boolean, losesState: boolean): Clause {
+interface Wording {
+  unchanged: boolean;
+  losesState: boolean;
+  may: string;
+}
+
+function effectClause(effect: Fate["effect"], { unchanged, losesState, may }: Wording): Clause {
   const safe = (text: string): Clause => ({ level: "safe", text });
   const rest = losesState ? "" : " State stays.";
   switch (effect) {
@@ -71,7 +77,7 @@ function effectClause(effect: Fate["effect"], unchanged: boolean, losesState: bo
     case "reboot":
       return { level: "restarts", text: `**Restarts the droplet**: 2 to 5 minutes down.${rest}` };
     case "restart":
-      return { level: "restarts", text: `**Restarts the gateway**: about half a minute.${rest}` };
+      return { level: "restarts", text: `**${may} the gateway**: about half a minute.${rest}` };
     case "hot":
       return safe("**Safe**: taken by the running gateway, no restart.");
     case "files":
