@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isMap } from "../digitalocean/account";
 import { ACTIONS, nameOf, SECRET, TYPE, UNKNOWN, type Action, type Change, type Stack } from "./stack";
-import { bornOf } from "./droplet";
+import { bornOf } from "./fate";
 import { openings, rulesOf } from "./exposure";
 import { clip, code, listed, plural, table } from "./text";
 

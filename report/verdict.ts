@@ -1,5 +1,5 @@
 import type { ExposureChange } from "./exposure";
-import type { Fate } from "./droplet";
+import type { Fate } from "./fate";
 import { code, listed, plural } from "./text";
 import { LEVELS, type Level, type Verdict } from "./types";
 

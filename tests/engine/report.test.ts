@@ -5,7 +5,9 @@ import { newKey } from "../../cli/init";
 import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
 import { merged, type Values } from "../fixtures/edits";
 import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
+import { OPENED } from "../fixtures/offences";
 import { startWorld, type World } from "../torture/world";
+import { startBench } from "./harness";
 import { Normaliser, trimmedPreview, trimmedResources } from "./normal";
 
 jest.setTimeout(240_000);
@@ -14,6 +16,7 @@ jest.setTimeout(240_000);
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const SLOT = 250;
 const PROJECT = join(__dirname, "..", "..");
+const OFFENDING = join(PROJECT, "tests/fixtures/offending-program");
 const RECORD = process.env["HERMES_RECORD"] === "1";
 
 const PREVIEW = ["preview", "--json"];
@@ -33,16 +36,16 @@ function edit(change: Values): void {
   writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
 }
 
-async function setSecret(name: keyof typeof SECRETS): Promise<void> {
+async function setSecret(name: string, value: string, pulumi = world.pulumi): Promise<void> {
   const path = `hermes:secrets.${name}`;
-  const set = await world.pulumi(["config", "set", path, "--secret", "--path"], { stdin: SECRETS[name] });
+  const set = await pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
   if (set.code !== 0) throw new Error(set.output);
 }
 
-async function document(args: string[]): Promise<{ code: number | null; text: string }> {
-  const { code, stdout, output } = await world.pulumi(args);
+async function document(args: string[], pulumi = world.pulumi): Promise<string> {
+  const { stdout, output } = await pulumi(args);
   if (!stdout.startsWith("{")) throw new Error(output);
-  return { code, text: stdout };
+  return stdout;
 }
 
 const normal = <T>(trimmed: unknown): T => JSON.parse(normaliser.text(JSON.stringify(trimmed))) as T;
@@ -54,7 +57,7 @@ function keep(name: string, content: unknown): void {
 }
 
 async function remember(name: "bare" | "full"): Promise<void> {
-  states[name] = normal<ResourceState[]>(trimmedResources(JSON.parse((await document(["stack", "export"])).text)));
+  states[name] = normal<ResourceState[]>(trimmedResources(JSON.parse(await document(["stack", "export"]))));
   if (RECORD) keep(`states/${name}.json`, states[name]);
 }
 
@@ -63,16 +66,16 @@ async function up(): Promise<void> {
   expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
 }
 
-async function previewed(args: string[]): Promise<PreviewDigest> {
-  const { text } = await document(args);
+async function previewed(args: string[], pulumi = world.pulumi): Promise<PreviewDigest> {
+  const text = await document(args, pulumi);
   expect(secretsIn(text, SECRETS)).toEqual([]);
   return normal<PreviewDigest>(trimmedPreview(JSON.parse(text)));
 }
 
 /** Previews as the case says, and compares the report with the golden one. */
-async function expectGolden(name: string, args: string[] = PREVIEW): Promise<void> {
+async function expectGolden(name: string, args: string[] = PREVIEW, pulumi = world.pulumi): Promise<void> {
   const one = CASES.find((each) => each.name === name) as RecordedCase;
-  const preview = await previewed(args);
+  const preview = await previewed(args, pulumi);
   const drift = one.drift === true ? await previewed([...PREVIEW, "--refresh"]) : undefined;
   const state = one.state === undefined ? undefined : states[one.state];
   const input = inputFrom({
@@ -105,6 +108,21 @@ asRoot("the report of a real engine's preview", () => {
     await expectGolden("first-create");
   });
 
+  it("of a stack that breaks the policy, whatever a transformation made of it", async () => {
+    const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
+    const bench = await startBench({ stack: "hermes", program: OFFENDING });
+    try {
+      // With secrets of its own: those of another stack's file cannot be read.
+      bench.configure({ ...file.config, "hermes:secrets": {}, "offence:changes": OPENED });
+      for (const name of ["openrouterApiKey", "gatewayToken"])
+        await setSecret(name, SECRETS.gatewayToken, bench.pulumi);
+      await setSecret("deployKey", newKey("test"), bench.pulumi);
+      await expectGolden("policy", PREVIEW, bench.pulumi);
+    } finally {
+      await bench.stop();
+    }
+  });
+
   it("of a move that loses state", async () => {
     await up();
     await remember("bare");
@@ -125,7 +143,7 @@ asRoot("the report of a real engine's preview", () => {
       ["no-op", () => undefined],
       ["soul", () => edit({ "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } } })],
       ["models", () => edit({ "hermes:models": MODELS })],
-      ["secret-rotation", () => setSecret("gatewayToken")],
+      ["secret-rotation", () => setSecret("gatewayToken", SECRETS.gatewayToken)],
       ["size", () => edit({ "hermes:size": "s-2vcpu-4gb" })],
       ["image", () => edit({ "hermes:image": "195932981" })],
       ["firewall-opening", () => openSsh()],
@@ -155,5 +173,5 @@ asRoot("the report of a real engine's preview", () => {
 
 async function openSsh(): Promise<void> {
   edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] });
-  await setSecret("hostKey");
+  await setSecret("hostKey", SECRETS.hostKey);
 }

@@ -93,11 +93,6 @@ describe("the verdict", () => {
     expect(verdict([], error("a server is on fire")).level).toBe("error");
   });
 
-  it("is a policy's violation where one is found in what is wanted", () => {
-    const violation = { rule: "monthly-budget", resource: `${URN}x::hermes`, message: "it costs too much." };
-    expect(verdict([], { violations: [violation] }).level).toBe("policy");
-  });
-
   it("tells what pulumi said where no diagnostic does", () => {
     const { verdict: failed, markdown } = report([], { failure: "error: no such stack" });
     expect(failed.level).toBe("error");
