@@ -46,7 +46,7 @@ function clausesOf(judged: Judged): Clause[] {
 }
 
 const brokenText = (rules: readonly string[]): string =>
-  `**Violates ${plural(rules.length, "policy", "policies")}**: ${listed(rules.map((rule) => code(rule)))}.`;
+  `**Violates ${plural(rules.length, "policy", "policies")}**: ${listed(rules.map((rule) => code(rule)))}. \`up\` refuses.`;
 
 const driftText = (count: number): string =>
   `**Drift**: ${plural(count, "resource is", "resources are")} not as last deployed.`;

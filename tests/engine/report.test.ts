@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { newKey } from "../../cli/init";
+import { EXIT } from "../../cli/output";
+import type { PulumiResult } from "../../cli/pulumi";
+import { buildReport } from "../../cli/report";
 import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
 import { merged, type Values } from "../fixtures/edits";
 import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
@@ -154,6 +157,18 @@ asRoot("the report of a real engine's preview", () => {
       await expectGolden(name);
     });
 
+    it("of a file that holds a secret of the stack is refused, and names it only", async () => {
+      const line = "Be brief on Telegram: a phone shows eight lines.";
+      await setSecret("filesToken", line);
+      edit({
+        "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } },
+        "hermes:mcpServers": { files: { command: "mcp-files", env: { FILES_TOKEN: { secret: "filesToken" } } } },
+      });
+      const refused = await buildReport({ stack: "hermes" }, (args) => onBench(args)).catch((error: Error) => error);
+      expect(refused).toMatchObject({ code: EXIT.refused, message: expect.stringContaining("hold filesToken,") });
+      expect((refused as Error).message).not.toContain("Be brief");
+    });
+
     it("of a destroy that keeps the volume", async () => {
       await expectGolden("destroy", ["destroy", "--preview-only", "--json", "--exclude-protected"]);
     });
@@ -170,6 +185,12 @@ asRoot("the report of a real engine's preview", () => {
     });
   });
 });
+
+/** A pulumi that was started, not one that is still to be found. */
+async function onBench(args: string[]): Promise<PulumiResult> {
+  const { code, stdout, stderr } = await world.pulumi(args);
+  return { code: code ?? 255, stdout, stderr };
+}
 
 async function openSsh(): Promise<void> {
   edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] });
