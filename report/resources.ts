@@ -63,7 +63,7 @@ export function resourceTable(stack: Stack, most: number): string {
 
 /** The machine and what holds the state first; then what is made for them; then the steps of a deployment, in their order. */
 const FIRST: readonly string[] = [TYPE.droplet, TYPE.volume, TYPE.firewall];
-const STEPS: readonly string[] = [...Object.keys(COMMANDS)];
+const STEPS = Object.keys(COMMANDS);
 const byWeight = (a: Change, b: Change): number => weightOf(a) - weightOf(b) || (a.urn < b.urn ? -1 : 1);
 
 function weightOf({ type, name }: Change): number {

@@ -87,7 +87,7 @@ describe("the verdict", () => {
     const policy = report([], error(said));
     expect(policy.verdict).toEqual({
       level: "policy",
-      line: "**Violates 1 policy**: `no-open-world`. **No changes.**",
+      line: "**Violates 1 policy**: `no-open-world`. `up` refuses. **No changes.**",
     });
     expect(policy.markdown).toMatch(/^- Firewall hermes: `inboundRules\[0\]` opens tcp 22 to all. Take it out.$/m);
     expect(verdict([], error("a server is on fire")).level).toBe("error");
