@@ -18,7 +18,7 @@ import { verdictOf, type Judged } from "./verdict";
 const LIMIT = 60_000;
 const MOST_ERRORS = 10;
 /** Of an error's lines: a page does not break them. */
-const WIDTH = 110;
+const WIDTH = 100;
 
 /** How both forges set a quote off: blue, purple, orange, red. */
 const ALERT: Readonly<Record<Level, string>> = {
