@@ -114,6 +114,15 @@ export class Gitea {
     ]);
   }
 
+  /** Opens a pull request. What was pushed is known a moment after the push has ended. @returns its number */
+  async openPull(repository: string, head: string, title: string, token: string): Promise<number> {
+    const path = `repos/${repository}/branches/${head}`;
+    while (!(await this.ask("GET", path, undefined, token)).ok)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    const body = { head, base: "main", title };
+    return (await this.call<{ number: number }>("POST", `repos/${repository}/pulls`, body, token)).number;
+  }
+
   runnerToken(): Promise<string> {
     return gitea(this.dir, ["actions", "generate-runner-token"]);
   }
