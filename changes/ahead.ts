@@ -43,34 +43,48 @@ const KEYS_OF_NODE: readonly (keyof Birth)[] = ["hostname", "tag", "loginServer"
 export function changesAhead(input: AheadInput): Ahead {
   const { now, config } = input;
   const refusals = [...volumeRefusals(now, config)];
-  const born = changedAtBirth(now, config);
-  if (born.length > 0) return { warnings: [replacement(now, config, born)], refusals };
+  const { droplet, birth } = now;
+  const born = droplet === undefined || birth === undefined ? [] : changedAtBirth(birth, birthOf(config));
+  if (born.length > 0) {
+    const kept = now.volume !== undefined && config.volumeGiB > 0;
+    return { warnings: [replacementWords({ droplet: droplet?.id ?? "", born, kept })], refusals };
+  }
   const tooSmall = smallerDisk(input);
   if (tooSmall !== undefined) return { warnings: [], refusals: [...refusals, tooSmall] };
   return { warnings: resize(input), refusals };
 }
 
-function changedAtBirth({ droplet, birth }: Standing, config: HermesConfig): (keyof Birth)[] {
-  if (droplet === undefined || birth === undefined) return [];
-  const wanted = birthOf(config);
-  return (Object.keys(KEYS_OF_BIRTH) as (keyof Birth)[]).filter((key) => birth[key] !== wanted[key]);
+/** What only a new droplet can be given. */
+export function changedAtBirth(before: Birth, after: Birth): (keyof Birth)[] {
+  return (Object.keys(KEYS_OF_BIRTH) as (keyof Birth)[]).filter((key) => before[key] !== after[key]);
 }
 
-function replacement({ droplet, volume }: Standing, config: HermesConfig, born: (keyof Birth)[]): string {
+export interface Replacement {
+  /** Id of the droplet that goes. */
+  droplet: string;
+  born: readonly (keyof Birth)[];
+  /** State is on a volume, before and after. */
+  kept: boolean;
+}
+
+export function replacementWords({ droplet, born, kept }: Replacement): string {
   const keys = born.map((key) => KEYS_OF_BIRTH[key]).join(", ");
-  const kept = volume !== undefined && config.volumeGiB > 0;
   return [
-    `${keys} changed, and a droplet is given that at birth only: droplet ${droplet?.id} is replaced by a new one, about 5 minutes down.`,
+    `${keys} changed, and a droplet is given that at birth only: droplet ${droplet} is replaced by a new one, about 5 minutes down.`,
     kept
       ? `The volume stays, and with it sessions, memory, pairing and workspaces; ${nodeWords(born)}.`
       : "All state (sessions, memory, pairing, the tailnet node) is on its own disk and is LOST. Save it before: hermes backup.",
   ].join(" ");
 }
 
-const nodeWords = (born: (keyof Birth)[]): string =>
-  born.some((key) => KEYS_OF_NODE.includes(key))
+const nodeWords = (born: readonly (keyof Birth)[]): string =>
+  isAnotherNode(born)
     ? "the tailnet node is a new one, with a new address"
     : "the tailnet node and its address stay too";
+
+/** With a volume the node's identity outlives the droplet, but for these. */
+export const isAnotherNode = (born: readonly (keyof Birth)[]): boolean =>
+  born.some((key) => KEYS_OF_NODE.includes(key));
 
 function volumeRefusals({ volume }: Standing, config: HermesConfig): Problem[] {
   if (volume === undefined) return [];
@@ -122,13 +136,30 @@ function smallerDisk({ now: { droplet }, config, plan, catalogue }: AheadInput):
 function resize({ now: { droplet }, config, plan, before }: AheadInput): string[] {
   if (droplet === undefined || droplet.size === config.size) return [];
   const grows = config.growDisk && plan.size.diskGiB > droplet.diskGiB;
-  const disk = grows
-    ? `Its disk grows from ${droplet.diskGiB} to ${plan.size.diskGiB} GiB (hermes:growDisk), which can NEVER be undone: DigitalOcean then refuses every size with a smaller disk.`
-    : `Its disk stays at ${droplet.diskGiB} GiB, so that the way back stays open.`;
-  return [
-    `hermes:size changes from ${droplet.size} to ${config.size}: droplet ${droplet.id} is switched off, resized in place and switched on, 2 to 5 minutes down. ${disk}${memoryWords(plan, before)}`,
-  ];
+  const disk = { from: droplet.diskGiB, to: grows ? plan.size.diskGiB : droplet.diskGiB };
+  const words = resizeWords({ droplet: droplet.id, from: droplet.size, to: config.size, disk });
+  return [`${words}${memoryWords(plan, before)}`];
 }
+
+export interface Resize {
+  /** Id of the droplet. */
+  droplet: string;
+  /** Sizes. */
+  from: string;
+  to: string;
+  /** GiB; absent: nobody knows. */
+  disk?: { from: number; to: number };
+}
+
+export function resizeWords({ droplet, from, to, disk }: Resize): string {
+  const words = `hermes:size changes from ${from} to ${to}: droplet ${droplet} is switched off, resized in place and switched on, 2 to 5 minutes down.`;
+  return disk === undefined ? words : `${words} ${diskWords(disk)}`;
+}
+
+const diskWords = ({ from, to }: { from: number; to: number }): string =>
+  to > from
+    ? `Its disk grows from ${from} to ${to} GiB (hermes:growDisk), which can NEVER be undone: DigitalOcean then refuses every size with a smaller disk.`
+    : `Its disk stays at ${from} GiB, so that the way back stays open.`;
 
 function memoryWords(plan: Plan, before: Plan | undefined): string {
   if (before === undefined) return "";

@@ -9,6 +9,7 @@ import { addLogsCommand } from "./logs";
 import { CommandError, EXIT, table } from "./output";
 import { addPairCommands } from "./pair";
 import { addPlanCommand } from "./plan";
+import { addReportCommand } from "./report";
 import { addRotateCommand } from "./rotate";
 import { addSshCommand } from "./ssh";
 import { sshTarget, type StackOptions } from "./stack";
@@ -57,6 +58,7 @@ function program(): Command {
   addBackupCommands(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);
+  addReportCommand(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

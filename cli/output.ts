@@ -1,3 +1,5 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+
 /** Exit codes of every hermes command. */
 export const EXIT = {
   ok: 0,
@@ -59,3 +61,15 @@ export class Progress {
 }
 
 const elapsed = (since: number): string => `(${((Date.now() - since) / 1000).toFixed(0)} s)`;
+
+/** The file is the old one or the new one, whatever happens between. */
+export function writeWhole(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.tmp`;
+  try {
+    writeFileSync(draft, text);
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`, EXIT.input);
+  }
+}

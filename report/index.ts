@@ -1,3 +1,4 @@
 export type { Level, PreviewDigest, Report, ReportInput, ResourceState, Verdict } from "./types";
 export { LEVELS } from "./types";
 export { renderReport } from "./report";
+export { secretsIn, tooShort } from "./secrets";

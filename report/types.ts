@@ -1,3 +1,4 @@
+import type { Catalogue, MemoryPlan } from "../planner";
 
 /** A resource as `pulumi preview --json` and `pulumi stack export` show it; only what is read here. */
 export interface ResourceState {
@@ -38,11 +39,21 @@ export interface Diagnostic {
 
 /** The document that `pulumi preview --json` prints. */
 export interface PreviewDigest {
+  /** Configuration as text, or JSON where it is no text; secrets are "[secret]". */
+  config?: Record<string, string>;
   steps?: PreviewStep[];
   diagnostics?: Diagnostic[];
   changeSummary?: Record<string, number>;
   /** Nanoseconds. */
   duration?: number;
+}
+
+/** A rule of policy/ that a resource breaks. */
+export interface Violation {
+  rule: string;
+  /** URN. */
+  resource: string;
+  message: string;
 }
 
 export interface ReportInput {
@@ -54,6 +65,12 @@ export interface ReportInput {
    * what the preview shows is known, and the report says so.
    */
   state?: readonly ResourceState[] | undefined;
+  /** The memory plan of what is there and of what is wanted. Absent: not known. */
+  memory?: { before?: MemoryPlan | undefined; after?: MemoryPlan | undefined } | undefined;
+  /** Rules that what is wanted breaks, beyond what stopped the preview itself. */
+  violations?: readonly Violation[] | undefined;
+  /** For prices. @default the list that came with hermes */
+  catalogue?: Catalogue | undefined;
   /** What pulumi said when the preview failed and no diagnostic tells why. */
   failure?: string | undefined;
   /** `pulumi preview --refresh --json`: what is there differs from the state. Absent: nobody looked. */
@@ -77,4 +94,3 @@ export interface Report {
   verdict: Verdict;
   markdown: string;
 }
-

@@ -1,8 +1,7 @@
-import { rmSync, renameSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { accountFrom } from "../../digitalocean/account";
 import { plan, shippedCatalogue, type Catalogue } from "../../planner";
-import { CommandError, EXIT } from "../output";
+import { CommandError, EXIT, writeWhole } from "../output";
 import { compareModels, compareSizes, modelsText, sizesText } from "./compare";
 import { inkFor } from "./format";
 import { DEFAULT_STACK, readInput, type InputOptions } from "./input";
@@ -94,16 +93,4 @@ function refuseUnmet({ plan: { size, local } }: PlanView): void {
   const lines = [`a local model is required, and ${size.slug} carries none that was asked for.`, `  ${local.why}`];
   if (local.fix !== undefined) lines.push(`  ${local.fix}`);
   throw new CommandError(lines.join("\n"), EXIT.refused);
-}
-
-/** The file is the old one or the new one, whatever happens between. */
-function writeWhole(file: string, text: string): void {
-  const draft = `${file}.${process.pid}.tmp`;
-  try {
-    writeFileSync(draft, text);
-    renameSync(draft, file);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`, EXIT.input);
-  }
 }

@@ -1,0 +1,2 @@
+export { findingsOn, findingsOver, RULES, violations } from "./rules";
+export { UNKNOWN, type PolicyResource, type PolicySettings, type Rule, type Violation } from "./types";

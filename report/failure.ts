@@ -1,0 +1,39 @@
+import { SECRET_SHAPES } from "../gateway/apply/secret-shapes";
+import type { Diagnostic, ReportInput } from "./types";
+
+/** What pulumi says of itself, and nobody needs here. */
+const NOISE = /^(using pulumi-|resource plugin .* is expected to have version|warning: using pulumi-)/;
+
+export interface Said {
+  errors: string[];
+  /** Of hermes and of providers, without pulumi's own. */
+  warnings: string[];
+  notes: string[];
+}
+
+export function saidBy({ preview, failure }: Pick<ReportInput, "preview" | "failure">): Said {
+  const all = (preview.diagnostics ?? [])
+    .map((one) => ({ severity: one.severity ?? "", text: textOf(one) }))
+    .filter(({ text }) => text !== "" && !NOISE.test(text));
+  const of = (test: RegExp) => [...new Set(all.filter(({ severity }) => test.test(severity)).map(({ text }) => text))];
+  const errors = of(/^error$/);
+  // That a list came with hermes and was not asked for anew is no warning to whoever reviews a change.
+  const aside = /not (checked live|asked)/;
+  const warned = of(/^warning$/);
+  const told = failure === undefined || errors.length > 0 ? [] : [clean(failure)];
+  return {
+    errors: [...errors, ...told].filter((text) => text !== ""),
+    warnings: warned.filter((text) => !aside.test(text)),
+    notes: of(/^info$/),
+  };
+}
+
+const textOf = ({ message = "", severity = "" }: Diagnostic): string => {
+  const text = clean(message);
+  return text.startsWith(`${severity}: `) ? text.slice(severity.length + 2) : text;
+};
+
+/** Without a terminal's colours, and without what looks like a key that the stack does not know. */
+// eslint-disable-next-line no-control-regex
+const clean = (text: string): string =>
+  SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), text.replace(/\u001b\[[0-9;]*m/g, "")).trim();

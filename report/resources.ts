@@ -1,0 +1,132 @@
+import { isDeepStrictEqual } from "node:util";
+import { isMap } from "../digitalocean/account";
+import { ACTIONS, nameOf, SECRET, TYPE, UNKNOWN, type Action, type Change, type Stack } from "./stack";
+import { bornOf } from "./droplet";
+import { clip, code, listed, plural, table } from "./text";
+
+const LONGEST_VALUE = 60;
+const MOST_PROPERTIES = 6;
+
+const VERBS: Readonly<Record<Action, string>> = {
+  delete: "**delete**",
+  replace: "**replace**",
+  create: "create",
+  update: "update",
+};
+const DONE: Readonly<Record<Action, string>> = {
+  delete: "to delete",
+  replace: "to replace",
+  create: "to create",
+  update: "to update",
+};
+
+/** What hermes' commands are, by the end of their names; see components/. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  slot: "name in the tailnet",
+  program: "`hermes-apply`",
+  config: "configuration on the droplet",
+  secrets: "secrets on the droplet",
+  activate: "activation on the droplet",
+  "local-model": "local model on the droplet",
+};
+
+/** A resource for people. */
+export function who(urn: string): string {
+  const { type, name } = nameOf(urn);
+  const kind = type.split(":").at(-1) ?? type;
+  if (type !== TYPE.command && type !== TYPE.local) return `${code(kind)} ${code(name)}`;
+  const command = Object.keys(COMMANDS).find((suffix) => name.endsWith(`-${suffix}`));
+  const what =
+    command === undefined ? (type === TYPE.local ? "wait for the tailnet node" : undefined) : COMMANDS[command];
+  return what === undefined ? `${code(kind)} ${code(name)}` : `${what} ${code(name)}`;
+}
+
+/** "2 to create, 1 to update" */
+export function counts({ changes }: Pick<Stack, "changes">): string {
+  const words = ACTIONS.map((action) => [changes.filter((one) => one.action === action).length, DONE[action]] as const);
+  return words
+    .filter(([count]) => count > 0)
+    .map(([count, verb]) => `${count} ${verb}`)
+    .join(", ");
+}
+
+export function resourceTable(stack: Stack, most: number): string {
+  const sorted = ACTIONS.flatMap((action) => stack.changes.filter((one) => one.action === action));
+  const rows = sorted.slice(0, most).map((change) => [VERBS[change.action], who(change.urn), reasons(stack, change)]);
+  const cut = sorted.length - rows.length;
+  return [
+    table(["", "resource", "what changes, and why"], rows),
+    ...(cut > 0 ? [`\n${plural(cut, "more resource is", "more resources are")} left out here.`] : []),
+  ].join("\n");
+}
+
+function reasons(stack: Stack, change: Change): string {
+  if (change.action === "create" || change.action === "delete") return "";
+  const paths = pathsOf(change);
+  const shown = paths.slice(0, MOST_PROPERTIES).map((path) => propertyWords(change, path));
+  const more = paths.length > shown.length ? [`${paths.length - shown.length} more`] : [];
+  const why = change.action === "replace" ? [because(stack, change)] : [];
+  return [...shown, ...more, ...why].filter((words) => words !== "").join("; ");
+}
+
+/** Properties that differ: those that replace first. */
+function pathsOf(change: Change): string[] {
+  const { step } = change;
+  const detailed = Object.keys(step.detailedDiff ?? {});
+  const told = [...replacing(change), ...(detailed.length > 0 ? detailed : (step.diffReasons ?? []))];
+  // A replacement for another's sake comes without reasons.
+  const all = told.length > 0 ? told : differing(change);
+  return [...new Set(all)].filter((path) => !path.startsWith("__"));
+}
+
+/** Those that cannot be changed in place. */
+function replacing({ step }: Change): string[] {
+  const detailed = Object.entries(step.detailedDiff ?? {}).filter(([, { kind }]) => kind.endsWith("-replace"));
+  return [...new Set([...detailed.map(([path]) => path), ...(step.replaceReasons ?? [])])];
+}
+
+/** What is given at birth and not looked at later is left out. */
+function differing({ before, after }: Change): string[] {
+  const [old, now] = [before?.inputs ?? {}, after?.inputs ?? {}];
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
+  return names.filter((name) => !["userData", "sshKeys"].includes(name) && !isDeepStrictEqual(old[name], now[name]));
+}
+
+function propertyWords({ before, after }: Change, path: string): string {
+  const [old, now] = [before, after].map((state) => valueAt(state?.inputs, path));
+  if (isLong(old) || isLong(now)) return code(path);
+  if (old === undefined && now === undefined) return code(path);
+  return `${code(path)}: ${valueWords(old)} → ${valueWords(now)}`;
+}
+
+/** Why a resource cannot stay. */
+function because(stack: Stack, change: Change): string {
+  const { type, name } = change;
+  const isNewDroplet = stack.changes.some((one) => one.type === TYPE.droplet && one.action === "replace");
+  const isSlot = type === TYPE.local && name.endsWith("-slot");
+  if (isNewDroplet && (type === TYPE.command || type === TYPE.local) && !isSlot) return "the droplet is a new one";
+  const born = bornOf(stack);
+  if (born.length > 0 && !isSlot) return `given at birth only: ${listed(born.map(code))}`;
+  const own = replacing(change);
+  return own.length > 0 ? `${listed(own.map(code))} cannot be changed in place` : "";
+}
+
+/** `a.b[0]["c d"]` into a value. */
+export function valueAt(value: unknown, path: string): unknown {
+  const parts = [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
+    ([, quoted, index, name]) => quoted ?? index ?? name ?? "",
+  );
+  return parts.reduce<unknown>(
+    (at, part) => (Array.isArray(at) ? at[Number(part)] : isMap(at) ? at[part] : undefined),
+    value,
+  );
+}
+
+const isLong = (value: unknown): boolean => typeof value === "string" && value !== UNKNOWN && value.length > 400;
+
+export function valueWords(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (value === SECRET) return "a secret";
+  if (value === UNKNOWN) return "known afterwards";
+  return code(clip(typeof value === "string" ? value : JSON.stringify(value), LONGEST_VALUE));
+}
