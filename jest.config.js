@@ -14,4 +14,6 @@ const kind = (name, extra = {}) => ({
   ...extra,
 });
 
-module.exports = { projects: [kind("unit"), kind("engine"), kind("droplet"), kind("ollama"), kind("vm")] };
+module.exports = {
+  projects: [kind("unit"), kind("engine"), kind("droplet"), kind("ollama"), kind("vm"), kind("forge")],
+};

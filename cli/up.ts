@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { changeFrom, forgeFrom, ForgeApi, reviewOf, sealKey, type ForgeFlags } from "../forge";
 import { differences, isIdle, planDigest, type PlanDigest } from "../report/digest";
+import { eventOf, shortName, withForgeFlags } from "./forge/flags";
 import { allSecrets, previewOf } from "./forge/stack";
 import { CommandError, EXIT } from "./output";
 import { runPulumi } from "./pulumi";
@@ -27,13 +27,6 @@ export function addUpCommand(hermes: Command): void {
     )
     .action(async (options: UpOptions) => void (process.exitCode = await up(options)));
 }
-
-export const withForgeFlags = (command: Command): Command =>
-  command
-    .option("--forge <kind>", "gitea or github; default: what the CI says")
-    .option("--forge-url <url>", "root of its API")
-    .option("--repo <owner/name>", "the repository; default: what the CI says")
-    .option("--commit <sha>", "the commit; default: what the CI says");
 
 /** @returns the exit code @throws CommandError */
 export async function up(
@@ -76,7 +69,7 @@ async function reviewedPlan(options: UpOptions, key: Buffer): Promise<Reviewed> 
   if (options.stack === undefined)
     throw new CommandError("--stack is missing: reports are found by the stack's name", EXIT.usage);
   const api = new ForgeApi(forgeFrom(process.env, options));
-  const review = await reviewOf(api, { commit, stack: options.stack, key });
+  const review = await reviewOf(api, { commit, stack: shortName(options.stack), key });
   return { ...review, where: `the report under #${review.pull}` };
 }
 
@@ -94,15 +87,4 @@ export function compare(reviewed: Reviewed, plan: PlanDigest): void {
     ].join("\n"),
     EXIT.refused,
   );
-}
-
-/** What the forge told its CI about this run. */
-export function eventOf(env: Record<string, string | undefined>): string | undefined {
-  const path = env["GITHUB_EVENT_PATH"];
-  if (!path) return undefined;
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ const GITHUB: Record<Doing, string> = {
 
 const GITEA: Record<Doing, string> = {
   read: "contents: read and pull-requests: read",
-  comment: "pull-requests: write",
+  comment: "pull-requests: read",
   // Gitea knows no right for statuses alone.
   status: "contents: write",
   issue: "issues: write",

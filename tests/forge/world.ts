@@ -1,13 +1,4 @@
-import {
-  mkdtempSync,
-  chmodSync,
-  rmSync,
-  writeFileSync,
-  copyFileSync,
-  readFileSync,
-  symlinkSync,
-  existsSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newKey } from "../../cli/init";
@@ -85,6 +76,9 @@ function machine(dir: string, bench: EngineBench): { env: Record<string, string>
       join(bin, `pulumi-resource-${name}`),
       `exec "$GITHUB_WORKSPACE/localcloud/providers/bin/pulumi-resource-${name}" "$@"`,
     );
+  // Installed for real once, for the first job; the others get what that one got.
+  program(join(bin, "npm"), npm(join(dir, "installed")));
+  folderOf(join(dir, "installed"));
   // The addresses of the emulated droplets are this machine's.
   program(join(bin, "tailscale"), "exit 0");
   const environment = bench.environment as Record<string, string>;
@@ -99,6 +93,14 @@ function machine(dir: string, bench: EngineBench): { env: Record<string, string>
   };
   return { env, path: `${bin}:/usr/local/bin:/usr/bin:/bin` };
 }
+
+const npm = (kept: string): string => `
+if [ "$1" != ci ]; then exec /usr/bin/env -S PATH=/usr/local/bin:/usr/bin:/bin npm "$@"; fi
+if ! [ -e ${kept}/done ]; then
+  cp package.json package-lock.json .npmrc ${kept}
+  (cd ${kept} && PATH=/usr/local/bin:/usr/bin:/bin npm ci --loglevel=error && touch done)
+fi
+ln -s ${kept}/node_modules node_modules`;
 
 function program(path: string, line: string): void {
   writeFileSync(path, `#!/bin/bash\n${line}\n`, { mode: 0o755 });
@@ -147,4 +149,3 @@ async function stackOf(dir: string, bench: EngineBench): Promise<string> {
   }
   return lend(join(bench.dir, "pulumi/state"), join(dir, "state"));
 }
-void [readFileSync, symlinkSync, existsSync];
