@@ -47,12 +47,12 @@ function parse(stdin: unknown): Bundle | undefined {
   try {
     const value: unknown = JSON.parse(stdin);
     if (!isMap(value) || value["kind"] !== "config") return undefined;
-    const { hermes: _, kind: __, files, workspaces, ...rest } = value;
+    const { files, workspaces, ...rest } = value;
     const agents = isMap(workspaces) ? Object.entries(workspaces) : [];
     return {
       files: filesIn(files),
       workspaces: Object.fromEntries(agents.map(([id, own]) => [id, filesIn(own)])),
-      rest,
+      rest: Object.fromEntries(Object.entries(rest).filter(([key]) => key !== "hermes" && key !== "kind")),
     };
   } catch {
     return undefined;

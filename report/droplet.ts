@@ -7,7 +7,7 @@ import { effectsOf, type Effects } from "./on-droplet";
 import { OPENCLAW_CONFIG, WORKSPACES_DIR } from "../gateway/paths";
 import { fileChanges, linesOf, type Bundles, type FileChange } from "./bundle";
 import { find, textOf, TYPE, type Change, type Stack } from "./stack";
-import { code, listed } from "./text";
+import { code, listed, prose } from "./text";
 
 /** What becomes of the machine and of the gateway on it. */
 export interface Fate {
@@ -101,7 +101,7 @@ export function bornOf(stack: Stack): (keyof Birth)[] {
 }
 
 /** "hermes:region changed, and … down. The volume stays." as sentences of their own. */
-const sentences = (words: string): string[] => words.split(/(?<=[.!]) (?=[A-Z])/);
+const sentences = (words: string): string[] => words.split(/(?<=[.!]) (?=[A-Z])/).map(prose);
 
 function inPlace(
   stack: Stack,

@@ -36,14 +36,17 @@ function exposed(resources: Stack["before"]): Exposure {
   const rules = firewalls.flatMap(rulesOf);
   const bare =
     firewalls.length === 0 ? [] : all.filter((one) => one.type === TYPE.droplet && !isCovered(one, firewalls));
-  const open = rules.flatMap(({ protocol, portRange, sourceAddresses }) =>
-    sourceAddresses.map((source) => `${[protocol, portRange].filter(Boolean).join(" ")} from ${source}`),
-  );
   const without = bare.map(
     ({ inputs }) => `every port of droplet ${String(inputs?.["name"])}, which no firewall covers`,
   );
-  return { open: [...new Set([...open, ...without])].sort() };
+  return { open: [...new Set([...openings(rules), ...without])].sort() };
 }
+
+/** Each rule and each of its sources: "tcp 22 from 198.51.100.7/32". */
+export const openings = (rules: readonly InboundRule[]): string[] =>
+  rules.flatMap(({ protocol, portRange, sourceAddresses }) =>
+    sourceAddresses.map((source) => `${[protocol, portRange].filter(Boolean).join(" ")} from ${source}`),
+  );
 
 /** Rules as the provider takes them, from what the state or a preview has. */
 export function rulesOf({ inputs, outputs }: Pick<ResourceState, "inputs" | "outputs">): InboundRule[] {

@@ -1,8 +1,9 @@
+import { stripVTControlCharacters } from "node:util";
 import { SECRET_SHAPES } from "../gateway/apply/secret-shapes";
 import type { Diagnostic, ReportInput } from "./types";
 
 /** What pulumi says of itself, and nobody needs here. */
-const NOISE = /^(using pulumi-|resource plugin .* is expected to have version|warning: using pulumi-)/;
+const NOISE = /^(preview failed$|using pulumi-|resource plugin .* is expected to have version|warning: using pulumi-)/;
 
 export interface Said {
   errors: string[];
@@ -34,6 +35,5 @@ const textOf = ({ message = "", severity = "" }: Diagnostic): string => {
 };
 
 /** Without a terminal's colours, and without what looks like a key that the stack does not know. */
-// eslint-disable-next-line no-control-regex
 const clean = (text: string): string =>
-  SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), text.replace(/\u001b\[[0-9;]*m/g, "")).trim();
+  SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), stripVTControlCharacters(text)).trim();

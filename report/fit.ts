@@ -23,7 +23,19 @@ export function fitted(sections: readonly Section[], limit: number): string {
       level[i] = Math.min(depth, versions.length - 1);
     }
   }
-  return joined();
+  return joined().length <= limit ? joined() : begun(texts(), limit);
+}
+
+const CUT = "The rest is cut here: `hermes report` on your machine shows all.";
+
+/** What fits of parts that cannot be shortened. */
+function begun(texts: readonly string[], limit: number): string {
+  const kept: string[] = [];
+  for (const text of texts) {
+    if ([...kept, text, CUT].join("\n\n").length >= limit) break;
+    kept.push(text);
+  }
+  return `${[...kept, CUT].join("\n\n")}\n`;
 }
 
 /** The first lines, and how many more there are. */

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { MemoryPlan } from "../planner";
+import { grouped } from "../planner/budget";
 import { bundlesOf } from "./bundle";
 import { contentDiffs, contentSections } from "./content";
 import { driftOf, driftSection } from "./drift";
@@ -68,8 +70,9 @@ export function renderReport(input: ReportInput): Report {
 }
 
 function headline({ stack: name }: ReportInput, { level, line }: Verdict, stack: Stack): string {
-  const what = stack.changes.length === 0 ? "nothing to do" : counts(stack);
-  return `> [!${ALERT[level]}]\n> ${line}\n\nStack ${code(clip(name, 80))}: ${what}.`;
+  const early = level === "error" || level === "policy";
+  const what = stack.changes.length > 0 ? counts(stack) : early ? "the preview ended early" : "nothing to do";
+  return `> [!${ALERT[level]}]\n> ${line}\n\nStack ${code(name)}: ${what}.`;
 }
 
 /** Rules by their name in what the program said when it stopped: "policy closed-ports: …". */
@@ -113,7 +116,7 @@ const open = (list: readonly string[], stack: Stack): string =>
   list.length > 0
     ? list
         .slice(0, 8)
-        .map((each) => code(clip(each, 80)))
+        .map((each) => code(each))
         .join("<br>")
     : stack.before.size === 0
       ? "–"
@@ -123,15 +126,19 @@ const openAfter = ({ after, opened, closed }: ExposureChange): string => {
   if (after.open.length === 0) return closed.length > 0 ? "**nothing**" : "nothing";
   return after.open
     .slice(0, 8)
-    .map((each) => (opened.includes(each) ? `**${code(clip(each, 80))}**` : code(clip(each, 80))))
+    .map((each) => (opened.includes(each) ? `**${code(each)}**` : code(each)))
     .join("<br>");
 };
 
 function costRow({ before, after }: CostChange): string[] {
   const diff = after.monthlyUsd - before.monthlyUsd;
   const words = Math.abs(diff) < 0.005 ? "" : ` (**${diff > 0 ? "+" : "−"}${Math.abs(diff).toFixed(2)}**)`;
-  const label = `cost, USD a month<br><sub>prices ${after.prices}</sub>`;
-  return [label, before.monthlyUsd.toFixed(2), `${after.monthlyUsd.toFixed(2)}${words}`];
+  const prices = after.prices === "live" ? "asked just now" : `of ${after.prices.replace("shipped, ", "")}`;
+  return [
+    `cost a month, USD<br><sub>prices ${prices}</sub>`,
+    before.monthlyUsd.toFixed(2),
+    `${after.monthlyUsd.toFixed(2)}${words}`,
+  ];
 }
 
 /** Address, name, state: said where the droplet is another one, or was none. */
@@ -141,7 +148,7 @@ function stateRows(stack: Stack, { effect, anotherNode, losesState }: Fate): str
   const outputs = find(stack.before.values(), TYPE.stack)?.outputs ?? {};
   const droplet = find(stack.before.values(), TYPE.droplet);
   const tailnet = outputs["tailnet"] as { name?: unknown; address?: unknown } | undefined;
-  const shown = (value: unknown) => (textOf(value) === undefined ? "?" : code(clip(String(value), 80)));
+  const shown = (value: unknown) => (textOf(value) === undefined ? "?" : code(String(value)));
   return [
     ["public address", shown(droplet?.outputs?.["ipv4Address"]), gone ? "none" : "another one"],
     [
@@ -155,17 +162,17 @@ function stateRows(stack: Stack, { effect, anotherNode, losesState }: Fate): str
 
 function memoryRows(memory: ReportInput["memory"]): string[][] {
   const { before, after } = memory ?? {};
-  if (before === undefined || after === undefined || JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (before === undefined || after === undefined || isDeepStrictEqual(before, after)) return [];
   const words = ({ totalMiB, memTotalMiB, swapMiB }: MemoryPlan) =>
-    `${totalMiB} of ${memTotalMiB} MiB, swap ${swapMiB}`;
+    `${grouped(totalMiB)} of ${grouped(memTotalMiB)} MiB<br><sub>and ${grouped(swapMiB)} of swap</sub>`;
   return [["memory planned", words(before), words(after)]];
 }
 
 function meaning({ words }: Fate, { warnings }: Said): Section[] {
-  const flat = (text: string): string => text.replace(/[\s`]+/g, " ");
+  const flat = (text: string): string => text.replaceAll("`", "").replace(/\s+/g, " ");
   // The program may have said the same, and more.
   const own = words.filter((each) => !warnings.some((text) => flat(text).includes(flat(each))));
-  const all = [...own, ...warnings.map((text) => prose(clip(text, 1000)))];
+  const all = [...warnings.map((text) => prose(clip(text, 1000))), ...own];
   return all.length === 0 ? [] : [whole(all.map((each) => `- ${each}`).join("\n"))];
 }
 
@@ -182,13 +189,10 @@ function resourcesSection(stack: Stack, failed: boolean): Section {
 }
 
 function saidSection({ notes }: Said): Section {
-  const lines = notes.flatMap((text) => text.split("\n"));
+  const bullets = notes.map((text) => `- ${prose(clip(text, 2000))}`);
   const version = (most: number): string => {
-    const head = headOf(lines, most);
-    return folded(
-      "What the program says",
-      [block("", head.lines), ...(head.cut === undefined ? [] : [head.cut])].join("\n\n"),
-    );
+    const { lines, cut } = headOf(bullets, most);
+    return folded("What the program says", [lines.join("\n"), ...(cut === undefined ? [] : [cut])].join("\n\n"));
   };
-  return { versions: [version(Infinity), version(20), ""], rank: 6 };
+  return { versions: [version(50), version(8), ""], rank: 6 };
 }

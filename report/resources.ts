@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap } from "../digitalocean/account";
 import { ACTIONS, nameOf, SECRET, TYPE, UNKNOWN, type Action, type Change, type Stack } from "./stack";
 import { bornOf } from "./droplet";
+import { openings, rulesOf } from "./exposure";
 import { clip, code, listed, plural, table } from "./text";
 
 const LONGEST_VALUE = 60;
@@ -62,12 +63,16 @@ export function resourceTable(stack: Stack, most: number): string {
 
 function reasons(stack: Stack, change: Change): string {
   if (change.action === "create" || change.action === "delete") return "";
-  const paths = pathsOf(change);
-  const shown = paths.slice(0, MOST_PROPERTIES).map((path) => propertyWords(change, path));
-  const more = paths.length > shown.length ? [`${paths.length - shown.length} more`] : [];
-  const why = change.action === "replace" ? [because(stack, change)] : [];
-  return [...shown, ...more, ...why].filter((words) => words !== "").join("; ");
+  const why = change.action === "replace" ? because(stack, change) : "";
+  // What made the droplet another one made all of this anew; only what else changes is worth a word.
+  const shown = pathsOf(change).filter((path) => why === "" || !isConsequence(change, path));
+  const words = shown.slice(0, MOST_PROPERTIES).map((path) => propertyWords(change, path));
+  const more = shown.length > words.length ? [`${shown.length - words.length} more`] : [];
+  return [...new Set([...words, ...more, why])].filter((each) => each !== "").join("; ");
 }
+
+const isConsequence = ({ type, after }: Change, path: string): boolean =>
+  type === TYPE.stash || path.startsWith("triggers") || valueAt(after?.inputs, path) === UNKNOWN;
 
 /** Properties that differ: those that replace first. */
 function pathsOf(change: Change): string[] {
@@ -92,12 +97,31 @@ function differing({ before, after }: Change): string[] {
   return names.filter((name) => !["userData", "sshKeys"].includes(name) && !isDeepStrictEqual(old[name], now[name]));
 }
 
-function propertyWords({ before, after }: Change, path: string): string {
+/** What goes to the droplet is told by what it is: its text is above, hidden, or nothing to read. */
+const ON_STDIN: Readonly<Record<string, string>> = {
+  program: "another version of it",
+  config: "files, see above",
+  secrets: "hidden",
+  activate: "what was staged becomes what runs",
+};
+
+function propertyWords(change: Change, path: string): string {
+  const { before, after, type, name } = change;
+  if (type === TYPE.command && path === "stdin") {
+    const kind = Object.keys(ON_STDIN).find((suffix) => name.endsWith(`-${suffix}`));
+    return kind === undefined ? code(path) : (ON_STDIN[kind] ?? "");
+  }
+  if (type === TYPE.command && path.startsWith("connection")) return "logs in anew";
+  if (type === TYPE.firewall && path.startsWith("inboundRules"))
+    return `${code("inboundRules")}: ${valueWords(before?.inputs?.["inboundRules"])} → ${valueWords(after?.inputs?.["inboundRules"])}`;
   const [old, now] = [before, after].map((state) => valueAt(state?.inputs, path));
-  if (isLong(old) || isLong(now)) return code(path);
-  if (old === undefined && now === undefined) return code(path);
-  return `${code(path)}: ${valueWords(old)} → ${valueWords(now)}`;
+  return old === undefined && now === undefined ? code(path) : `${code(path)}: ${valueWords(old)} → ${valueWords(now)}`;
 }
+
+const ruleWords = (rules: readonly string[] = []): string =>
+  rules.length === 0
+    ? "nothing"
+    : listed(rules.slice(0, MOST_PROPERTIES).map((rule) => code(clip(rule, LONGEST_VALUE))));
 
 /** Why a resource cannot stay. */
 function because(stack: Stack, change: Change): string {
@@ -105,6 +129,8 @@ function because(stack: Stack, change: Change): string {
   const isNewDroplet = stack.changes.some((one) => one.type === TYPE.droplet && one.action === "replace");
   const isSlot = type === TYPE.local && name.endsWith("-slot");
   if (isNewDroplet && (type === TYPE.command || type === TYPE.local) && !isSlot) return "the droplet is a new one";
+  if (isNewDroplet && type === TYPE.key) return "a key works once, and the old droplet spent it";
+  if (isNewDroplet && type === TYPE.stash) return "keeps what the droplet was given";
   const born = bornOf(stack);
   if (born.length > 0 && !isSlot) return `given at birth only: ${listed(born.map(code))}`;
   const own = replacing(change);
@@ -122,11 +148,13 @@ export function valueAt(value: unknown, path: string): unknown {
   );
 }
 
-const isLong = (value: unknown): boolean => typeof value === "string" && value !== UNKNOWN && value.length > 400;
-
 export function valueWords(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (value === SECRET) return "a secret";
   if (value === UNKNOWN) return "known afterwards";
+  if (JSON.stringify(value).includes(UNKNOWN)) return "known afterwards";
+  const rules = Array.isArray(value) ? openings(rulesOf({ inputs: { inboundRules: value } })) : [];
+  if (rules.length > 0 && !rules.some((rule) => rule.endsWith("from nowhere"))) return ruleWords(rules);
+  if (Array.isArray(value) && value.length === 0) return "nothing";
   return code(clip(typeof value === "string" ? value : JSON.stringify(value), LONGEST_VALUE));
 }

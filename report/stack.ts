@@ -89,6 +89,7 @@ export const TYPE = {
   firewall: "digitalocean:index/firewall:Firewall",
   tag: "digitalocean:index/tag:Tag",
   command: "command:remote:Command",
+  key: "tailscale:index/tailnetKey:TailnetKey",
   local: "command:local:Command",
   stash: "pulumi:index:Stash",
   stack: "pulumi:pulumi:Stack",

@@ -8,6 +8,9 @@ export function visible(text: string, keep = ""): string {
   return text.replace(UNSEEN, (found) => (keep.includes(found) ? found : `\\u{${found.codePointAt(0)?.toString(16)}}`));
 }
 
+/** What is longer is no name, and no value that a sentence could hold. */
+const LONGEST_CODE = 160;
+
 /** A text on one line, as code: nothing in it is Markdown, HTML, a mention, a link or a formula. */
 export function code(value: string): string {
   const line = oneLine(value);
@@ -19,13 +22,18 @@ export function code(value: string): string {
 }
 
 /** The same where there is HTML around, in which Markdown counts for nothing. */
-export function htmlCode(value: string): string {
-  const safe = oneLine(value).replace(/[^A-Za-z0-9 ./_,-]/gu, (char) => `&#${char.codePointAt(0)};`);
-  return `<code>${safe}</code>`;
-}
+export const htmlCode = (value: string): string => `<code>${entities(oneLine(value))}</code>`;
+
+/** Every character that could mean something as a number. */
+export const entities = (text: string): string =>
+  text.replace(/[^A-Za-z0-9 ./_,-]/gu, (char) => `&#${char.codePointAt(0)};`);
 
 const oneLine = (value: string): string => {
-  const line = visible(value.replace(/\s*\r?\n\s*/g, " ⏎ ").replaceAll("\t", " "));
+  const line = visible(
+    clip(value, LONGEST_CODE)
+      .replace(/\s*\r?\n\s*/g, " ⏎ ")
+      .replaceAll("\t", " "),
+  );
   return line.trim() === "" ? "(empty)" : line;
 };
 
@@ -55,22 +63,29 @@ export function folded(summary: string, body: string): string {
 export function label(value: string, longest = 48): string {
   const line = visible(value.replace(/\s+/g, " "));
   const short = Array.from(line).length > longest ? `${Array.from(line).slice(0, longest).join("")}…` : line;
-  return Array.from(short)
-    .map((char, index) =>
-      /[A-Za-z0-9 ]/.test(char) || (index > 0 && /[-_]/.test(char)) ? char : `#${char.codePointAt(0)};`,
-    )
+  const chars = Array.from(short);
+  const isPlain = (char: string | undefined): boolean => char !== undefined && /[A-Za-z0-9]/.test(char);
+  return chars
+    .map((char, index) => {
+      if (isPlain(char) || char === " ") return char;
+      // Between letters and figures these mean nothing.
+      const inside = isPlain(chars[index - 1]) && isPlain(chars[index + 1]);
+      return inside && /[-_.:/]/.test(char) ? char : `#${char.codePointAt(0)};`;
+    })
     .join("");
 }
 
-/** "a", "a and b", "a, b and c" */
-export function listed(all: readonly string[]): string {
+/** "a", "a and b", "a, b and c", "a, b, c, d, e and 7 more" */
+export function listed(all: readonly string[], most = 6): string {
+  if (all.length > most) return `${all.slice(0, most - 1).join(", ")} and ${all.length - most + 1} more`;
   return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
 }
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 /** A word that is nothing but a word, with what may stand around it in a sentence. */
-const WORD = /^([("']*)((?:\p{L}\p{M}*|\p{N})+(?:['’/-](?:\p{L}\p{M}*|\p{N})+)*)?([)"'.,;:!?…]*)$/u;
+const WORD =
+  /^([("']*)((?:\p{L}\p{M}*|\p{N})+(?:['’/-](?:\p{L}\p{M}*|\p{N})+)*|\p{N}+(?:[.,]\p{N}+)*|[→–—−×])?([)"'.,;:!?…]*)$/u;
 /** Of such words those that a forge makes a link of, or that begin a list. */
 const LINKED = /^(?:\p{L}+-\p{N}+|\p{N}+|[0-9a-f]{7,64})$/iu;
 

@@ -52,7 +52,6 @@ export function topology(stack: Stack, exposure: ExposureChange, bundles: Bundle
     ...(open.length === 0 ? [] : ["  firewall ==> droplet"]),
     ...(open.length === 0 ? ["  firewall ~~~ droplet"] : []),
     '  you -- "WireGuard, SSH" --> droplet',
-    ...Object.entries(CLASSES).map(([name, style]) => `  classDef ${name} ${style}`),
     ...classLines(stack),
   ];
   return block("mermaid", lines);
@@ -60,8 +59,13 @@ export function topology(stack: Stack, exposure: ExposureChange, bundles: Bundle
 
 function classLines({ changes }: Stack): string[] {
   const nodes = { droplet: TYPE.droplet, volume: TYPE.volume, firewall: TYPE.firewall } as const;
-  return Object.entries(nodes).flatMap(([node, type]) => {
+  const marked = Object.entries(nodes).flatMap(([node, type]) => {
     const action = changes.find((one) => one.type === type)?.action;
-    return action === undefined ? [] : [`  class ${node} ${action}`];
+    return action === undefined ? [] : [{ node, action }];
   });
+  const used = [...new Set(marked.map(({ action }) => action))];
+  return [
+    ...used.map((action) => `  classDef ${action} ${CLASSES[action]}`),
+    ...marked.map(({ node, action }) => `  class ${node} ${action}`),
+  ];
 }

@@ -1,0 +1,159 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dump, load } from "js-yaml";
+import { newKey } from "../../cli/init";
+import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
+import { merged, type Values } from "../fixtures/edits";
+import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
+import { startWorld, type World } from "../torture/world";
+import { Normaliser, trimmedPreview, trimmedResources } from "./normal";
+
+jest.setTimeout(240_000);
+
+/** The fake droplets answer on port 22. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+const SLOT = 250;
+const PROJECT = join(__dirname, "..", "..");
+const RECORD = process.env["HERMES_RECORD"] === "1";
+
+const PREVIEW = ["preview", "--json"];
+const SECRETS = {
+  gatewayToken: "rotated-`gateway`-**token**-of-more-than-32-chars",
+  hostKey: newKey("host"),
+};
+
+let world: World;
+let normaliser: Normaliser;
+const states: Partial<Record<"bare" | "full", ResourceState[]>> = {};
+
+const configFile = (): string => join(world.bench.dir, "Pulumi.hermes.yaml");
+
+function edit(change: Values): void {
+  const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
+  writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
+}
+
+async function setSecret(name: keyof typeof SECRETS): Promise<void> {
+  const path = `hermes:secrets.${name}`;
+  const set = await world.pulumi(["config", "set", path, "--secret", "--path"], { stdin: SECRETS[name] });
+  if (set.code !== 0) throw new Error(set.output);
+}
+
+async function document(args: string[]): Promise<{ code: number | null; text: string }> {
+  const { code, stdout, output } = await world.pulumi(args);
+  if (!stdout.startsWith("{")) throw new Error(output);
+  return { code, text: stdout };
+}
+
+const normal = <T>(trimmed: unknown): T => JSON.parse(normaliser.text(JSON.stringify(trimmed))) as T;
+
+function keep(name: string, content: unknown): void {
+  const file = join(FOLDER, name);
+  mkdirSync(join(file, ".."), { recursive: true });
+  writeFileSync(file, typeof content === "string" ? content : `${JSON.stringify(content, null, 1)}\n`);
+}
+
+async function remember(name: "bare" | "full"): Promise<void> {
+  states[name] = normal<ResourceState[]>(trimmedResources(JSON.parse((await document(["stack", "export"])).text)));
+  if (RECORD) keep(`states/${name}.json`, states[name]);
+}
+
+async function up(): Promise<void> {
+  const { code, output } = await world.pulumi(["up", "--yes", "--skip-preview"]);
+  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
+}
+
+async function previewed(args: string[]): Promise<PreviewDigest> {
+  const { text } = await document(args);
+  expect(secretsIn(text, SECRETS)).toEqual([]);
+  return normal<PreviewDigest>(trimmedPreview(JSON.parse(text)));
+}
+
+/** Previews as the case says, and compares the report with the golden one. */
+async function expectGolden(name: string, args: string[] = PREVIEW): Promise<void> {
+  const one = CASES.find((each) => each.name === name) as RecordedCase;
+  const preview = await previewed(args);
+  const drift = one.drift === true ? await previewed([...PREVIEW, "--refresh"]) : undefined;
+  const state = one.state === undefined ? undefined : states[one.state];
+  const input = inputFrom({
+    preview,
+    ...(state === undefined ? {} : { state }),
+    ...(drift === undefined ? {} : { drift }),
+  });
+  const { markdown } = renderReport(input);
+  if (RECORD) {
+    keep(`${name}.json`, preview);
+    if (drift !== undefined) keep(`${name}.drift.json`, drift);
+    keep(`${name}.md`, markdown);
+  }
+  expect(markdown).toBe(readFileSync(goldenOf(one), "utf8"));
+}
+
+asRoot("the report of a real engine's preview", () => {
+  let base = "";
+
+  beforeAll(async () => {
+    world = await startWorld("bare", SLOT);
+    normaliser = new Normaliser(PROJECT);
+    base = readFileSync(configFile(), "utf8");
+  });
+  afterEach(() => writeFileSync(configFile(), base));
+  afterAll(() => world.stop());
+
+  it("of a stack that is not there yet", async () => {
+    edit({ "hermes:volumeGiB": 10 });
+    await expectGolden("first-create");
+  });
+
+  it("of a move that loses state", async () => {
+    await up();
+    await remember("bare");
+    edit({ "hermes:region": "fra1" });
+    await expectGolden("region-without-volume");
+  });
+
+  describe("with a volume", () => {
+    beforeAll(async () => {
+      edit({ "hermes:volumeGiB": 10 });
+      base = readFileSync(configFile(), "utf8");
+      await up();
+      await remember("full");
+    });
+
+    const MODELS = { fallbacks: ["openrouter/google/gemma-4-26b-a4b-it:free"] };
+    it.each<[string, () => unknown]>([
+      ["no-op", () => undefined],
+      ["soul", () => edit({ "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } } })],
+      ["models", () => edit({ "hermes:models": MODELS })],
+      ["secret-rotation", () => setSecret("gatewayToken")],
+      ["size", () => edit({ "hermes:size": "s-2vcpu-4gb" })],
+      ["image", () => edit({ "hermes:image": "195932981" })],
+      ["firewall-opening", () => openSsh()],
+      ["region", () => edit({ "hermes:region": "fra1" })],
+      ["error", () => edit({ "hermes:swapGiB": 400, "hermes:models": { primary: "<b>@everyone</b> `x`" } })],
+    ])("of an edit: %s", async (name, make) => {
+      await make();
+      await expectGolden(name);
+    });
+
+    it("of a destroy that keeps the volume", async () => {
+      await expectGolden("destroy", ["destroy", "--preview-only", "--json", "--exclude-protected"]);
+    });
+
+    it("of a destroy that the volume stops", async () => {
+      await expectGolden("destroy-protected", ["destroy", "--preview-only", "--json"]);
+    });
+
+    it("of a stack that somebody changed by hand", async () => {
+      const [firewall] = Object.values(world.bench.digitalocean.state.firewalls);
+      const sources = { addresses: ["0.0.0.0/0", "::/0"], tags: [], dropletIds: [] };
+      firewall?.inbound.push({ protocol: "tcp", ports: "22", target: sources });
+      await expectGolden("drift");
+    });
+  });
+});
+
+async function openSsh(): Promise<void> {
+  edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] });
+  await setSecret("hostKey");
+}
