@@ -80,3 +80,21 @@ export function stackUrn(urn: string): string {
   const [stack, project] = [stackOf(urn), urn.split("::")[1] ?? ""];
   return `urn:pulumi:${stack}::${project}::pulumi:pulumi:Stack::${project}-${stack}`;
 }
+
+/** From how the engine has them, on the wire and in a state: secrets in clear. */
+export const plainProps = (props: Record<string, unknown>): Record<string, unknown> =>
+  plain(props) as Record<string, unknown>;
+
+/** How the engine marks a map that stands for something else. */
+const MARK = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  const map = value as Record<string, unknown>;
+  if (map[MARK] === SECRET) return plain(map["value"]);
+  if (map[MARK] === OUTPUT) return "value" in map ? plain(map["value"]) : UNKNOWN;
+  return Object.fromEntries(Object.entries(map).map(([key, each]) => [key, plain(each)]));
+}

@@ -13,6 +13,8 @@ import { code, listed, prose } from "./text";
 export interface Fate {
   /** The gravest. */
   effect: OnDroplet | "created" | "destroyed";
+  /** The preview hides what would tell: this is the worst that it can be. */
+  unsure?: boolean;
   /** State is on no volume, or the volume goes. */
   losesState: boolean;
   /** The tailnet will know another node. */
@@ -84,7 +86,7 @@ function replaced(stack: Stack, droplet: Change): Fate {
     effect: "new droplet",
     losesState: !kept,
     anotherNode: !kept || isAnotherNode(born),
-    words: sentences(words),
+    words: [prose(words)],
   };
 }
 
@@ -100,9 +102,6 @@ export function bornOf(stack: Stack): (keyof Birth)[] {
   return before === undefined || after === undefined ? [] : changedAtBirth(before, after);
 }
 
-/** "hermes:region changed, and … down. The volume stays." as sentences of their own. */
-const sentences = (words: string): string[] => words.split(/(?<=[.!]) (?=[A-Z])/).map(prose);
-
 function inPlace(
   stack: Stack,
   bundles: Bundles,
@@ -117,7 +116,7 @@ function inPlace(
   const config = configFate(bundles, files);
   const secrets = did("-secrets") ? secretsFate : undefined;
   const all = [
-    ...(size === undefined ? [] : [{ effect: "reboot" as const, words: sentences(size) }]),
+    ...(size === undefined ? [] : [{ effect: "reboot" as const, words: [prose(size)] }]),
     ...(config === undefined ? [] : [config]),
     ...(secrets === undefined ? [] : [secrets]),
     ...(volume?.action === "update" ? [volumeGrows(volume)] : []),
@@ -127,6 +126,7 @@ function inPlace(
   const goes = volume?.action === "delete" || volume?.action === "replace";
   return {
     effect: gravest,
+    unsure: !all.some((one) => one.effect === gravest && one !== secrets),
     losesState: goes,
     anotherNode: false,
     words: [

@@ -6,7 +6,10 @@ import type { Diagnostic, ReportInput } from "./types";
 const NOISE = /^(preview failed$|using pulumi-|resource plugin .* is expected to have version|warning: using pulumi-)/;
 
 export interface Said {
+  /** Without violations of policies. */
   errors: string[];
+  /** A rule's name, and what was said of it. */
+  violations: { rule: string; text: string }[];
   /** Of hermes and of providers, without pulumi's own. */
   warnings: string[];
   notes: string[];
@@ -17,16 +20,25 @@ export function saidBy({ preview, failure }: Pick<ReportInput, "preview" | "fail
     .map((one) => ({ severity: one.severity ?? "", text: textOf(one) }))
     .filter(({ text }) => text !== "" && !NOISE.test(text));
   const of = (test: RegExp) => [...new Set(all.filter(({ severity }) => test.test(severity)).map(({ text }) => text))];
-  const errors = of(/^error$/);
+  const failures = of(/^error$/);
+  const violations = failures.flatMap(violationIn);
+  const errors = failures.filter((text) => violationIn(text).length === 0);
   // That a list came with hermes and was not asked for anew is no warning to whoever reviews a change.
   const aside = /not (checked live|asked)/;
   const warned = of(/^warning$/);
-  const told = failure === undefined || errors.length > 0 ? [] : [clean(failure)];
+  const told = failure === undefined || failures.length > 0 ? [] : [clean(failure)];
   return {
     errors: [...errors, ...told].filter((text) => text !== ""),
+    violations,
     warnings: warned.filter((text) => !aside.test(text)),
     notes: of(/^info$/),
   };
+}
+
+/** "Firewall hermes: … (policy closed-ports)", as the program says it when it stops. */
+function violationIn(text: string): Said["violations"] {
+  const [end, rule] = / *\(policy ([a-z][a-z-]*)\)$/.exec(text) ?? [];
+  return rule === undefined || end === undefined ? [] : [{ rule, text: text.slice(0, -end.length) }];
 }
 
 const textOf = ({ message = "", severity = "" }: Diagnostic): string => {

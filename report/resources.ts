@@ -52,13 +52,23 @@ export function counts({ changes }: Pick<Stack, "changes">): string {
 }
 
 export function resourceTable(stack: Stack, most: number): string {
-  const sorted = ACTIONS.flatMap((action) => stack.changes.filter((one) => one.action === action));
+  const sorted = ACTIONS.flatMap((action) => stack.changes.filter((one) => one.action === action).sort(byWeight));
   const rows = sorted.slice(0, most).map((change) => [VERBS[change.action], who(change.urn), reasons(stack, change)]);
   const cut = sorted.length - rows.length;
   return [
     table(["", "resource", "what changes, and why"], rows),
     ...(cut > 0 ? [`\n${plural(cut, "more resource is", "more resources are")} left out here.`] : []),
   ].join("\n");
+}
+
+/** The machine and what holds the state first, steps of a deployment last. */
+const WEIGHTS: readonly string[] = [TYPE.droplet, TYPE.volume, TYPE.firewall];
+const byWeight = (a: Change, b: Change): number => weightOf(a) - weightOf(b) || (a.urn < b.urn ? -1 : 1);
+
+function weightOf({ type }: Change): number {
+  const place = WEIGHTS.indexOf(type);
+  if (place >= 0) return place;
+  return /^(command|pulumi):/.test(type) ? WEIGHTS.length + 1 : WEIGHTS.length;
 }
 
 function reasons(stack: Stack, change: Change): string {

@@ -26,7 +26,7 @@ export const htmlCode = (value: string): string => `<code>${entities(oneLine(val
 
 /** Every character that could mean something as a number. */
 export const entities = (text: string): string =>
-  text.replace(/[^A-Za-z0-9 ./_,-]/gu, (char) => `&#${char.codePointAt(0)};`);
+  text.replace(/[^\p{L}\p{N} /,-]/gu, (char) => `&#${char.codePointAt(0)};`);
 
 const oneLine = (value: string): string => {
   const line = visible(
@@ -111,4 +111,16 @@ export function clip(text: string, longest: number): string {
     .replace(/\S*$/, "")
     .trimEnd();
   return `${kept}${kept === "" ? "" : " "}… (${text.length} characters)`;
+}
+
+/** Broken between words, each line as far in as the first. */
+export function wrapped(line: string, width: number): string[] {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const lines: string[] = [];
+  for (const word of line.trim().split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}${word}`);
+  }
+  return lines;
 }

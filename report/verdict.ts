@@ -12,8 +12,8 @@ export interface Judged {
   broken: readonly string[];
   /** The preview ended in an error. */
   failed: boolean;
-  /** Resources that are not as the state says; absent: nobody looked. */
-  drifted?: number | undefined;
+  /** Resources that are not as the state says. */
+  drifted: number;
   /** What drift has opened. */
   openNow: readonly string[];
 }
@@ -32,32 +32,39 @@ export function verdictOf(judged: Judged): Verdict {
 
 function clausesOf(judged: Judged): Clause[] {
   const { failed, broken, exposure, openNow, drifted, fate, unchanged } = judged;
-  const clauses: Clause[] = [];
-  const say = (level: Level, text: string) => clauses.push({ level, text });
-  if (broken.length > 0)
-    say(
-      "policy",
-      `**Violates ${plural(broken.length, "policy", "policies")}**: ${listed(broken.map(code))}. \`up\` is refused.`,
-    );
-  if (failed && broken.length === 0)
-    say("error", "**The preview failed**: nothing can be said of what `up` would do, and it would fail too.");
-  if (failed) return clauses;
-  if (openNow.length > 0) say("exposes", `**Exposed now**, by a change from outside: ${listed(openNow.map(code))}.`);
-  if (exposure.opened.length > 0) say("exposes", `**Exposes a port**: ${listed(exposure.opened.map(code))}.`);
-  clauses.push(...fateClauses(fate, unchanged));
-  if (drifted !== undefined && drifted > 0)
-    say("safe", `**Drift**: ${plural(drifted, "resource is", "resources are")} not as last deployed.`);
+  const policy: Clause[] = broken.length === 0 ? [] : [{ level: "policy", text: brokenText(broken) }];
+  if (failed) return [...policy, { level: "error", text: "**The preview failed**, and so would the change itself." }];
+  const clauses = [...policy];
+  const exposes = (text: string, all: readonly string[]): void => {
+    if (all.length > 0) clauses.push({ level: "exposes", text: `${text}: ${listed(all.map((each) => code(each)))}.` });
+  };
+  exposes("**Exposed now**, by a change from outside", openNow);
+  exposes("**Exposes a port**", exposure.opened);
+  if (drifted === 0 || !unchanged) clauses.push(...fateClauses(fate, unchanged));
+  if (drifted > 0) clauses.push({ level: "safe", text: driftText(drifted) });
   return clauses;
 }
 
-function fateClauses({ effect, losesState }: Fate, unchanged: boolean): Clause[] {
+const brokenText = (rules: readonly string[]): string =>
+  `**Violates ${plural(rules.length, "policy", "policies")}**: ${listed(rules.map((rule) => code(rule)))}.`;
+
+const driftText = (count: number): string =>
+  `**Drift**: ${plural(count, "resource is", "resources are")} not as last deployed.`;
+
+function fateClauses({ effect, losesState, unsure = false }: Fate, unchanged: boolean): Clause[] {
   const lost: Clause[] = losesState
     ? [{ level: "loses-state", text: "**Loses state**: sessions, memory, pairing and workspaces are gone." }]
     : [];
-  return [...lost, effectClause(effect, unchanged, losesState)];
+  return [...lost, effectClause(effect, { unchanged, losesState, may: unsure ? "May restart" : "Restarts" })];
 }
 
-function effectClause(effect: Fate["effect"], unchanged: boolean, losesState: boolean): Clause {
+interface Wording {
+  unchanged: boolean;
+  losesState: boolean;
+  may: string;
+}
+
+function effectClause(effect: Fate["effect"], { unchanged, losesState, may }: Wording): Clause {
   const safe = (text: string): Clause => ({ level: "safe", text });
   const rest = losesState ? "" : " State stays.";
   switch (effect) {
@@ -70,7 +77,7 @@ function effectClause(effect: Fate["effect"], unchanged: boolean, losesState: bo
     case "reboot":
       return { level: "restarts", text: `**Restarts the droplet**: 2 to 5 minutes down.${rest}` };
     case "restart":
-      return { level: "restarts", text: `**Restarts the gateway**: about half a minute.${rest}` };
+      return { level: "restarts", text: `**${may} the gateway**: about half a minute.${rest}` };
     case "hot":
       return safe("**Safe**: taken by the running gateway, no restart.");
     case "files":

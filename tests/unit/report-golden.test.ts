@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { renderReport } from "../../report";
 import { CASES, FOLDER, goldenOf, inputOf } from "../fixtures/previews";
 import { SECRET_SHAPES } from "../../gateway/apply/secret-shapes";
@@ -30,6 +31,19 @@ describe("the report of a recorded preview", () => {
     expect(markdown).toBe(readFileSync(goldenOf(one), "utf8"));
     expect(verdict.level).toBe(LEVELS[one.name]);
     expect(markdown).toContain(`> ${verdict.line}\n`);
+  });
+
+  it("is in docs/review.md as it is", () => {
+    const page = readFileSync(join(__dirname, "../../docs/review.md"), "utf8");
+    const [golden] = CASES.filter(({ name }) => name === "size").map(goldenOf);
+    const written = /<!-- prettier-ignore-start -->\n\n(.*)\n<!-- prettier-ignore-end -->/s;
+    const text = readFileSync(golden ?? "", "utf8");
+    if (RECORD)
+      writeFileSync(
+        join(__dirname, "../../docs/review.md"),
+        page.replace(written, (all, old: string) => all.replace(old, () => text)),
+      );
+    else expect(written.exec(page)?.[1]).toBe(text);
   });
 
   it("has nothing in its recording that looks like a key", () => {
