@@ -40,10 +40,10 @@ export async function up(
     );
   const secrets = await allSecrets(options);
   const reviewed = await reviewedPlan(options, sealKey(secrets));
-  const plan = planDigest(await previewOf(options));
+  const scrub = secretScrubber(secrets);
+  const plan = planDigest(await previewOf(options, scrub));
   if (isIdle(plan)) say("nothing would change; up looks whether all is well");
   else compare(reviewed, plan);
-  const scrub = secretScrubber(secrets);
   const { code } = await runPulumi(["up", "--yes", "--skip-preview", "--color", "never", ...selected(options)], {
     onLine: (line) => say(scrub(line)),
   });
@@ -82,7 +82,7 @@ export function compare(reviewed: Reviewed, plan: PlanDigest): void {
       `what would be done is not ${reviewed.where}; nothing was changed.`,
       ...lines.map((line) => `  ${line}`),
       `  Reviewed: ${reviewed.digest.slice(0, 16)}. Now: ${plan.digest.slice(0, 16)}.`,
-      "  Something came between: another merge, an `up` by hand, a new price or model. Look at what it would be now",
+      "  Something came between: another merge, or an `up` by hand. Look at what it would be now",
       "  (hermes report), and if you want that: hermes up --reviewed DIGEST, or a new pull request.",
     ].join("\n"),
     EXIT.refused,

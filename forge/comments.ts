@@ -7,6 +7,8 @@ export const markerOf = (stack: string): string => `<!-- hermes-report:${stack} 
 export interface Comment {
   id: number;
   body: string;
+  /** Without the marker. */
+  text: string;
   url: string;
 }
 
@@ -51,7 +53,7 @@ export async function ownComments(api: ForgeApi, pull: number, stack: string): P
   return all
     .filter((one) => loginOf(one) === me)
     .map(commentOf)
-    .filter(({ body }) => body.split(/\r?\n/, 1)[0] === markerOf(stack))
+    .filter(({ body }) => body.startsWith(`${markerOf(stack)}\n`))
     .sort((a, b) => a.id - b.id);
 }
 
@@ -72,9 +74,9 @@ export async function whoPosts(api: ForgeApi): Promise<string> {
 
 export const loginOf = (entry: Entry): unknown => (entry["user"] as Entry | null | undefined)?.["login"];
 
-const commentOf = (entry: Entry): Comment => ({
-  id: Number(entry["id"]),
+function commentOf(entry: Entry): Comment {
   // Gitea keeps line ends as they came, GitHub may not.
-  body: String(entry["body"] ?? "").replace(/\r\n/g, "\n"),
-  url: String(entry["html_url"] ?? ""),
-});
+  const body = String(entry["body"] ?? "").replace(/\r\n/g, "\n");
+  const text = body.slice(body.indexOf("\n") + 1);
+  return { id: Number(entry["id"]), body, text, url: String(entry["html_url"] ?? "") };
+}

@@ -34,7 +34,7 @@ export async function reviewOf(
   if (merged === undefined)
     throw refused(`${short(commit)} came by no pull request, so nobody reviewed what it does to ${stack}`);
   const { pull, head } = merged;
-  const reviews = (await ownComments(api, pull, stack)).map(({ body }) => reviewIn(body, key));
+  const reviews = (await ownComments(api, pull, stack)).map(({ text }) => reviewIn(text, key));
   const review = reviews.find((one): one is Review => typeof one === "object");
   if (review === undefined)
     throw refused(

@@ -19,20 +19,36 @@ export function sealKey(secrets: Record<string, string>): Buffer {
   return Buffer.from(hkdfSync("sha256", all, "", "hermes review", 32));
 }
 
-/** A hidden last line. Whoever may write in the repository can edit comments, so it is sealed. */
-export function reviewLine(review: Review, key: Buffer): string {
-  const text = Buffer.from(JSON.stringify(review)).toString("base64url");
-  return `<!-- hermes-review:${text}.${seal(text, key)} -->`;
+/**
+ * A hidden last line. Whoever may write in the repository can edit comments, and a fork's job may even post under our
+ * name: so it is sealed, together with what the reviewers see.
+ *
+ * @param shown - the text above it
+ */
+export function reviewLine(review: Review, key: Buffer, shown: string): string {
+  const kept = Buffer.from(JSON.stringify(review)).toString("base64url");
+  return `<!-- hermes-review:${kept}.${seal(kept, shown, key)} -->`;
 }
 
-/** @returns undefined where there is none; "broken" where it was made with other secrets, or by somebody else */
-export function reviewIn(body: string, key: Buffer): Review | "broken" | undefined {
-  const [, text, given] = LINE.exec(body.trimEnd().split("\n").at(-1) ?? "") ?? [];
-  if (text === undefined || given === undefined) return undefined;
-  const expected = Buffer.from(seal(text, key));
-  const actual = Buffer.from(given);
+/** @returns undefined where there is none; "broken" where it was made with other secrets, or edited by somebody */
+export function reviewIn(text: string, key: Buffer): Review | "broken" | undefined {
+  const lines = text.trimEnd().split("\n");
+  const [, kept, given] = LINE.exec(lines.pop()?.trim() ?? "") ?? [];
+  if (kept === undefined || given === undefined) return undefined;
+  const [expected, actual] = [Buffer.from(seal(kept, lines.join("\n"), key)), Buffer.from(given)];
   if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return "broken";
-  return JSON.parse(Buffer.from(text, "base64url").toString()) as Review;
+  return JSON.parse(Buffer.from(kept, "base64url").toString()) as Review;
 }
 
-const seal = (text: string, key: Buffer): string => createHmac("sha256", key).update(text).digest("base64url");
+const seal = (kept: string, shown: string, key: Buffer): string =>
+  createHmac("sha256", key)
+    .update(`${kept}\n${settled(shown)}`)
+    .digest("base64url");
+
+/** A forge may change line ends, and what is blank at the ends of lines. */
+const settled = (text: string): string =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trimEnd())
+    .join("\n")
+    .trim();

@@ -28,10 +28,10 @@ export function commentText({ report, notChecked, forge, change, review }: Comme
   ].join("\n\n");
   if (review === undefined || change.commit === undefined) return `${shown}\n`;
   const kept: Review = { ...review.plan, stack: review.stack, commit: change.commit };
-  const whole = `${shown}\n${reviewLine(kept, review.key)}\n`;
+  const whole = `${shown}\n${reviewLine(kept, review.key, shown)}\n`;
   if (whole.length <= LONGEST) return whole;
   // What differs can't be told then, only that something does.
-  return `${shown}\n${reviewLine({ ...kept, steps: {} }, review.key)}\n`;
+  return `${shown}\n${reviewLine({ ...kept, steps: {} }, review.key, shown)}\n`;
 }
 
 /** What is said of a fork's change, of which nothing can be looked at. */

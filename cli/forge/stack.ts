@@ -20,13 +20,13 @@ export async function allSecrets(options: StackOptions): Promise<Record<string, 
 }
 
 /** What `up` would do. @throws CommandError where it would do nothing because it can't */
-export async function previewOf(options: StackOptions, extra: string[] = []): Promise<PreviewDigest> {
-  const { code, stdout, stderr } = await runPulumi(["preview", "--json", ...extra, ...selected(options)]);
+export async function previewOf(options: StackOptions, scrub: (text: string) => string): Promise<PreviewDigest> {
+  const { code, stdout, stderr } = await runPulumi(["preview", "--json", ...selected(options)]);
   const preview = parsed(stdout);
   if (code === 0 && preview !== undefined) return preview;
   const errors = (preview?.diagnostics ?? []).filter(({ severity }) => severity === "error");
   const words = errors.map(({ message }) => message?.trim()).join("\n  ") || stderr.trim().slice(-1000);
-  throw new CommandError(`the preview failed:\n  ${words}`, EXIT.unhealthy);
+  throw new CommandError(`the preview failed:\n  ${scrub(words)}`, EXIT.unhealthy);
 }
 
 function parsed(text: string): PreviewDigest | undefined {

@@ -171,7 +171,7 @@ describe("on GitHub", () => {
     const key = sealKey({ deployKey: "a key" });
     const plan = planDigest({ steps: [{ op: "create", urn: "urn:pulumi:s::p::t::n" }] });
     const reviewed = (commit = HEAD, sealedWith = key) =>
-      `the report\n${reviewLine({ ...plan, stack: "hermes", commit }, sealedWith)}`;
+      `the report\n${reviewLine({ ...plan, stack: "hermes", commit }, sealedWith, "the report")}`;
     const found = () => reviewOf(api(), { commit: MERGE, stack: "hermes", key });
 
     it("is read from the report under the pull request that brought the commit", async () => {
@@ -202,6 +202,20 @@ describe("on GitHub", () => {
       await arrange();
       const error = await found().catch((caught: CommandError) => caught);
       expect(error).toMatchObject({ code: EXIT.refused, message: expect.stringMatching(message) as string });
+    });
+
+    it("is nothing when somebody wrote other words above it", async () => {
+      await post(reviewed());
+      const edited = github.comments[0] as { body: string };
+      edited.body = edited.body.replace("the report", "nothing to see here");
+      await expect(found()).rejects.toThrow(/edited by hand/);
+    });
+
+    it("stays what it is when the forge changed its line ends", async () => {
+      await post(reviewed());
+      const kept = github.comments[0] as { body: string };
+      kept.body = kept.body.replaceAll("\n", "\r\n");
+      expect(await found()).toMatchObject({ digest: plan.digest });
     });
 
     it("is nothing when somebody edited it", async () => {
