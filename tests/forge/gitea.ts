@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { builtPath, RECIPES } from "../../localcloud/engine";
 import { run } from "../../localcloud/engine/build";
 import { labOf } from "../../localcloud/lab";
+import { configuration } from "./app-ini";
 import { folderOf, give, lend, person, plainEnvironment } from "./people";
 
 const PROJECT = join(__dirname, "../..");
@@ -149,42 +150,6 @@ async function moduleFolder(): Promise<string> {
   const reply = await run("go", ["mod", "download", "-json", "code.gitea.io/gitea"], { cwd: GITEA, env });
   return (JSON.parse(reply.slice(reply.indexOf("{"))) as { Dir: string }).Dir;
 }
-
-const secret = (): string => randomBytes(32).toString("base64url");
-
-const configuration = (dir: string, url: string, port: number): string => `
-RUN_MODE = prod
-RUN_USER = ${person().name}
-WORK_PATH = ${dir}
-[server]
-HTTP_ADDR = 127.0.0.1
-HTTP_PORT = ${port}
-ROOT_URL = ${url}/
-STATIC_ROOT_PATH = ${dir}
-DISABLE_SSH = true
-OFFLINE_MODE = true
-[database]
-DB_TYPE = sqlite3
-PATH = ${dir}/gitea.db
-[repository]
-ROOT = ${dir}/repositories
-DEFAULT_BRANCH = main
-[security]
-INSTALL_LOCK = true
-SECRET_KEY = ${secret()}
-INTERNAL_TOKEN = ${secret()}
-[oauth2]
-JWT_SECRET = ${secret()}
-[service]
-DISABLE_REGISTRATION = true
-[indexer]
-ISSUE_INDEXER_TYPE = db
-[actions]
-ENABLED = true
-DEFAULT_ACTIONS_URL = self
-[log]
-LEVEL = Warn
-`;
 
 const launchOptions = (dir: string): { cwd: string; env: Record<string, string>; uid?: number; gid?: number } => {
   const { uid, gid } = person();
