@@ -61,7 +61,7 @@ export function unpriced(type: string, props: Props, catalogue: Sizes): string |
 
 /** What resources cost together: an assignment that is a resource of its own says that an address is in use. */
 export function stackCost(resources: readonly { type: string; props: Props }[], catalogue: Catalogue): Cost {
-  const assigned = resources.some(({ type }) => /:(reserved|floating)IpAssignment:/.test(type));
+  const assigned = resources.some(({ type }) => /:(Reserved|Floating)IpAssignment$/.test(type));
   const charged = resources.filter(({ type }) => !assigned || !/:(ReservedIp|FloatingIp)$/.test(type));
   return totalCost(
     charged.flatMap(({ type, props }) => resourceCost(type, props, catalogue)),

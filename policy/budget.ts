@@ -18,7 +18,7 @@ export const monthlyBudget: Rule = {
     return [
       {
         resource: stackUrn(first.urn),
-        found: `it costs ${usd(monthlyUsd)} a month (${parts}; prices ${prices}), and may cost ${usd(maxMonthlyUsd)}`,
+        found: `it costs at least ${usd(monthlyUsd)} a month (${parts}; prices ${prices}), and may cost ${usd(maxMonthlyUsd)}`,
         fix: "Choose a smaller hermes:size or hermes:volumeGiB, or raise hermes:policy.maxMonthlyUsd.",
       },
     ];

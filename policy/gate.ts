@@ -5,7 +5,7 @@ import type { Catalogue } from "../planner";
 import { violations } from "./rules";
 import { policySettings } from "./settings";
 import { violationText } from "./text";
-import { plainProps, type PolicyResource, type PolicySettings } from "./types";
+import { plainProps, stackUrn, type PolicyResource, type PolicySettings, type Violation } from "./types";
 
 /** The language host then adds nothing of its own: what is wrong has been said. */
 const EXIT_ALREADY_TOLD = 32;
@@ -42,8 +42,7 @@ export function closedGate(): (settings: PolicySettings) => void {
   const send = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, ...rest) =>
     void settings.then(async (known) => {
-      await refuse(judge(resourceOf(request), known));
-      send(request, ...rest);
+      if (await passes(judge(resourceOf(request), known))) send(request, ...rest);
     });
   return open;
 }
@@ -54,19 +53,25 @@ function judgeOf(): (resource: PolicyResource, settings: PolicySettings) => stri
   const told = new Set<string>();
   return (resource, settings) => {
     sent.push(resource);
-    const news = violations(sent, settings)
-      .map(violationText)
-      .filter((text) => !told.has(text));
-    for (const text of news) told.add(text);
-    return news;
+    return violations(sent, settings).flatMap((violation) => {
+      const key = isOfStack(violation) ? violation.rule : JSON.stringify(violation);
+      if (told.has(key)) return [];
+      told.add(key);
+      return [violationText(violation)];
+    });
   };
 }
 
-async function refuse(found: readonly string[]): Promise<void> {
-  if (found.length === 0) return;
+/** Told once, when it becomes so: with each further resource its figures are others. */
+const isOfStack = ({ resource }: Violation): boolean => resource === stackUrn(resource);
+
+/** In a preview whatever is wrong passes all the same, so that the rest is seen; the run fails. */
+async function passes(found: readonly string[]): Promise<boolean> {
+  if (found.length === 0) return true;
   for (const text of found) await pulumi.log.error(text);
   process.exitCode = EXIT_ALREADY_TOLD;
-  if (!pulumi.runtime.isDryRun()) process.exit();
+  if (pulumi.runtime.isDryRun()) return true;
+  process.exit();
 }
 
 function resourceOf(request: RegisterRequest): PolicyResource {

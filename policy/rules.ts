@@ -47,5 +47,9 @@ export function findingsOver(rule: Rule, resources: readonly PolicyResource[], s
 const violation = ({ name }: Rule, resource: string, { found, fix }: Finding): Violation => ({
   rule: name,
   resource,
-  message: `${found}. ${fix}`.replace(/\p{Cc}+/gu, " "),
+  message: `${clipped(found)}. ${fix}`.replace(/\p{Cc}+/gu, " "),
 });
+
+const LONGEST = 600;
+
+const clipped = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);

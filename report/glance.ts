@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MemoryPlan } from "../planner";
 import { grouped } from "../planner/budget";
-import type { Fate } from "./droplet";
+import type { Fate } from "./fate";
 import type { ExposureChange } from "./exposure";
 import type { CostChange } from "./money";
 import { find, textOf, TYPE, type Stack } from "./stack";
@@ -18,36 +18,23 @@ export interface Glance {
 
 /** What most reviewers want to know, in one table. */
 export function glance({ stack, fate, exposure, cost, memory }: Glance): string {
-  const rows = [
-    [
-      "open to the internet",
-      exposure.unknown ? "not in this preview" : open(exposure.before.open, stack),
-      exposure.unknown ? "" : openAfter(exposure),
-    ],
-    costRow(cost),
-    ...stateRows(stack, fate),
-    ...memoryRows(memory),
-  ];
+  const rows = [exposureRow(exposure, stack), costRow(cost), ...stateRows(stack, fate), ...memoryRows(memory)];
   return table(["", "before", "after"], rows);
 }
 
-const open = (list: readonly string[], stack: Stack): string =>
-  list.length > 0
-    ? list
-        .slice(0, 8)
-        .map((each) => code(each))
-        .join("<br>")
-    : stack.before.size === 0
-      ? "–"
-      : "nothing";
+const MOST_RULES = 8;
 
-const openAfter = ({ after, opened, closed }: ExposureChange): string => {
-  if (after.open.length === 0) return closed.length > 0 ? "**nothing**" : "nothing";
-  return after.open
-    .slice(0, 8)
-    .map((each) => (opened.includes(each) ? `**${code(each)}**` : code(each)))
-    .join("<br>");
-};
+function exposureRow({ before, after, opened, closed, unknown }: ExposureChange, stack: Stack): string[] {
+  const label = "open to the internet";
+  if (unknown) return [label, "not in this preview", ""];
+  const cell = (open: readonly string[], none: string): string => {
+    if (open.length === 0) return none;
+    const rules = open.slice(0, MOST_RULES).map((each) => (opened.includes(each) ? `**${code(each)}**` : code(each)));
+    return [...rules, ...(open.length > MOST_RULES ? [`and ${open.length - MOST_RULES} more`] : [])].join("<br>");
+  };
+  const none = stack.before.size === 0 ? "–" : "nothing";
+  return [label, cell(before.open, none), cell(after.open, closed.length > 0 ? "**nothing**" : "nothing")];
+}
 
 function costRow({ before, after }: CostChange): string[] {
   const diff = after.monthlyUsd - before.monthlyUsd;

@@ -1,13 +1,13 @@
 import { bundlesOf, type Bundles } from "./bundle";
 import { contentDiffs, contentSections } from "./content";
 import { driftOf, driftSection, type Drift } from "./drift";
-import { fateOf, type Fate } from "./droplet";
+import { fateOf, type Fate } from "./fate";
 import { exposureOf, type ExposureChange } from "./exposure";
 import { saidBy, type Said } from "./failure";
 import { fitted, headOf, whole, type Section } from "./fit";
 import { glance } from "./glance";
 import { costOf } from "./money";
-import { counts, resourceTable, who } from "./resources";
+import { counts, resourceTable } from "./resources";
 import { stackOf, type Stack } from "./stack";
 import { block, clip, code, folded, prose, wrapped } from "./text";
 import { topology } from "./topology";
@@ -18,7 +18,7 @@ import { verdictOf, type Judged } from "./verdict";
 const LIMIT = 60_000;
 const MOST_ERRORS = 10;
 /** Of an error's lines: a page does not break them. */
-const WIDTH = 110;
+const WIDTH = 100;
 
 /** How both forges set a quote off: blue, purple, orange, red. */
 const ALERT: Readonly<Record<Level, string>> = {
@@ -54,8 +54,8 @@ interface Parts {
   drift?: Drift;
 }
 
-function judged({ input, stack, fate, exposure, said, drift }: Parts): Judged {
-  const broken = [...(input.violations ?? []), ...said.violations].map(({ rule }) => rule);
+function judged({ stack, fate, exposure, said, drift }: Parts): Judged {
+  const broken = said.violations.map(({ rule }) => rule);
   return {
     ...{ fate, exposure, broken: [...new Set(broken)] },
     failed: said.errors.length > 0,
@@ -72,7 +72,7 @@ function sectionsOf(parts: Parts, verdict: Verdict): Section[] {
   return [
     whole(headline(input, verdict, stack)),
     ...said.errors.slice(0, MOST_ERRORS).map(errorSection),
-    ...violationsSection(parts),
+    ...violationsSection(said),
     ...(failed ? [] : understood(parts)),
     ...(drift === undefined ? [] : [whole(driftSection(drift))]),
     ...(failed ? [] : contentSections(contentDiffs(parts.bundles))),
@@ -99,10 +99,12 @@ function understood({ input, stack, fate, exposure, said }: Parts): Section[] {
   return [whole(glance({ stack, fate, exposure, cost, memory: input.memory })), ...meaning(fate, said)];
 }
 
-function violationsSection({ input, said }: Parts): Section[] {
-  const own = (input.violations ?? []).map(({ resource, message }) => `- ${who(resource)}: ${prose(message)}`);
-  return bulletSection([...own, ...said.violations.map(({ text }) => `- ${prose(text)}`)], 1, (text) => text);
-}
+const violationsSection = ({ violations }: Said): Section[] =>
+  bulletSection(
+    violations.map(({ text }) => `- ${prose(text)}`),
+    1,
+    (text) => text,
+  );
 
 function pictureSection({ stack, exposure, bundles }: Parts): Section[] {
   const picture = topology(stack, exposure, bundles);

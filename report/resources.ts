@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isMap } from "../digitalocean/account";
 import { ACTIONS, nameOf, SECRET, TYPE, UNKNOWN, type Action, type Change, type Stack } from "./stack";
-import { bornOf } from "./droplet";
+import { bornOf } from "./fate";
 import { openings, rulesOf } from "./exposure";
 import { clip, code, listed, plural, table } from "./text";
 
@@ -61,18 +61,32 @@ export function resourceTable(stack: Stack, most: number): string {
   ].join("\n");
 }
 
-/** The machine and what holds the state first, steps of a deployment last. */
-const WEIGHTS: readonly string[] = [TYPE.droplet, TYPE.volume, TYPE.firewall];
+/** The machine and what holds the state first; then what is made for them; then the steps of a deployment, in their order. */
+const FIRST: readonly string[] = [TYPE.droplet, TYPE.volume, TYPE.firewall];
+const STEPS = Object.keys(COMMANDS);
 const byWeight = (a: Change, b: Change): number => weightOf(a) - weightOf(b) || (a.urn < b.urn ? -1 : 1);
 
-function weightOf({ type }: Change): number {
-  const place = WEIGHTS.indexOf(type);
-  if (place >= 0) return place;
-  return /^(command|pulumi):/.test(type) ? WEIGHTS.length + 1 : WEIGHTS.length;
+function weightOf({ type, name }: Change): number {
+  if (FIRST.includes(type)) return FIRST.indexOf(type);
+  if (type !== TYPE.command && type !== TYPE.local) return type === TYPE.stash ? 100 : 10;
+  const step = STEPS.findIndex((suffix) => name.endsWith(`-${suffix}`));
+  // The one without a suffix waits for the node: after the slot, before everything on the droplet.
+  return 20 + (step === -1 ? 0.5 : step);
 }
 
+/** What somebody would ask of a new one. */
+const FACTS: Readonly<Record<string, readonly string[]>> = {
+  [TYPE.droplet]: ["size", "region", "image"],
+  [TYPE.volume]: ["size", "region"],
+  [TYPE.firewall]: ["inboundRules"],
+};
+
+const facts = ({ type, after }: Change): string =>
+  (FACTS[type] ?? []).map((name) => `${code(name)}: ${valueWords(after?.inputs?.[name])}`).join("; ");
+
 function reasons(stack: Stack, change: Change): string {
-  if (change.action === "create" || change.action === "delete") return "";
+  if (change.action === "create") return facts(change);
+  if (change.action === "delete") return "";
   const why = change.action === "replace" ? because(stack, change) : "";
   // What made the droplet another one made all of this anew; only what else changes is worth a word.
   const shown = pathsOf(change).filter((path) => why === "" || !isConsequence(change, path));

@@ -1,8 +1,9 @@
-import { block, label } from "./text";
+import { isMap } from "../digitalocean/account";
+import type { Bundles } from "./bundle";
 import type { ExposureChange } from "./exposure";
 import { find, TYPE, type Action, type Stack } from "./stack";
-import type { Bundles } from "./bundle";
-import { isMap } from "../digitalocean/account";
+import { block, label } from "./text";
+import type { ResourceState } from "./types";
 
 /** Colours that are seen on a light page and on a dark one. */
 const CLASSES: Readonly<Record<Action, string>> = {
@@ -12,49 +13,54 @@ const CLASSES: Readonly<Record<Action, string>> = {
   delete: "stroke:#cf222e,stroke-width:3px,stroke-dasharray:6 4",
 };
 
+const MOST_AGENTS = 4;
+const MOST_RULES = 5;
+
 /** What stands where, and who reaches it: after the change, or before it where nothing is left. */
 export function topology(stack: Stack, exposure: ExposureChange, bundles: Bundles): string | undefined {
-  const gone = find(stack.after.values(), TYPE.droplet) === undefined;
-  const all = [...(gone ? stack.before : stack.after).values()];
+  const isGone = find(stack.after.values(), TYPE.droplet) === undefined;
+  const all = [...(isGone ? stack.before : stack.after).values()];
   const droplet = find(all, TYPE.droplet);
   if (droplet === undefined) return undefined;
   const volume = find(all, TYPE.volume) ?? find(stack.before.values(), TYPE.volume);
-  const { open } = gone ? exposure.before : exposure.after;
-  const [name, size, region] = ["name", "size", "region"].map((key) => label(String(droplet.inputs?.[key] ?? "?")));
-  const bundle = bundles.after ?? bundles.before;
-  const openclaw = isMap(bundle?.rest["openclaw"]) ? label(String(bundle.rest["openclaw"]["version"])) : "";
-  const agents = Object.keys(bundle?.workspaces ?? {});
-  const lines = [
+  const [name, size, region] = ["name", "size", "region"].map((key) => said(droplet, key));
+  return block("mermaid", [
     "flowchart LR",
     '  internet(("internet"))',
     '  you["you, on the tailnet"]',
     `  subgraph region["DigitalOcean, ${region}"]`,
     '    firewall{{"firewall"}}',
     `    subgraph droplet["droplet ${name}, ${size}"]`,
-    `      gateway["OpenClaw ${openclaw}<br/>on loopback only"]`,
-    ...(agents.length === 0
-      ? []
-      : [
-          `      agents["${agents.length === 1 ? "agent" : "agents"} ${agents
-            .slice(0, 4)
-            .map((agent) => label(agent, 20))
-            .join(", ")}${agents.length > 4 ? ", …" : ""}"]`,
-          "      gateway --- agents",
-        ]),
+    ...gatewayLines(bundles),
     "    end",
-    ...(volume === undefined
-      ? []
-      : [`    volume[("volume, ${label(String(volume.inputs?.["size"] ?? "?"))} GiB")]`, "    droplet --- volume"]),
+    ...(volume === undefined ? [] : [`    volume[("volume, ${said(volume, "size")} GiB")]`, "    droplet --- volume"]),
     "  end",
-    ...(open.length === 0
-      ? ['  internet -. "nothing inbound" .-x firewall']
-      : open.slice(0, 5).map((each) => `  internet == "${label(each)}" ==> firewall`)),
-    ...(open.length === 0 ? [] : ["  firewall ==> droplet"]),
-    ...(open.length === 0 ? ["  firewall ~~~ droplet"] : []),
+    ...inboundLines((isGone ? exposure.before : exposure.after).open),
     '  you -- "WireGuard, SSH" --> droplet',
     ...classLines(stack),
+  ]);
+}
+
+const said = ({ inputs }: ResourceState, key: string): string => label(String(inputs?.[key] ?? "?"));
+
+function gatewayLines({ before, after }: Bundles): string[] {
+  const bundle = after ?? before;
+  const openclaw = bundle?.rest["openclaw"];
+  const version = isMap(openclaw) ? label(String(openclaw["version"])) : "";
+  const gateway = `      gateway["OpenClaw ${version}<br/>on loopback only"]`;
+  const agents = Object.keys(bundle?.workspaces ?? {}).map((agent) => label(agent, 20));
+  if (agents.length === 0) return [gateway];
+  const names = [...agents.slice(0, MOST_AGENTS), ...(agents.length > MOST_AGENTS ? ["…"] : [])].join(", ");
+  return [gateway, `      agents["${agents.length === 1 ? "agent" : "agents"} ${names}"]`, "      gateway --- agents"];
+}
+
+/** Without a rule the firewall stands before the droplet all the same, by a line that is not drawn. */
+function inboundLines(open: readonly string[]): string[] {
+  if (open.length === 0) return ['  internet -. "nothing inbound" .-x firewall', "  firewall ~~~ droplet"];
+  return [
+    ...open.slice(0, MOST_RULES).map((each) => `  internet == "${label(each)}" ==> firewall`),
+    "  firewall ==> droplet",
   ];
-  return block("mermaid", lines);
 }
 
 function classLines({ changes }: Stack): string[] {

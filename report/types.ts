@@ -48,14 +48,6 @@ export interface PreviewDigest {
   duration?: number;
 }
 
-/** A rule of policy/ that a resource breaks. */
-export interface Violation {
-  rule: string;
-  /** URN. */
-  resource: string;
-  message: string;
-}
-
 export interface ReportInput {
   /** Name of the stack, as people call it. */
   stack: string;
@@ -67,8 +59,6 @@ export interface ReportInput {
   state?: readonly ResourceState[] | undefined;
   /** The memory plan of what is there and of what is wanted. Absent: not known. */
   memory?: { before?: MemoryPlan | undefined; after?: MemoryPlan | undefined } | undefined;
-  /** Rules that what is wanted breaks, beyond what stopped the preview itself. */
-  violations?: readonly Violation[] | undefined;
   /** For prices. @default the list that came with hermes */
   catalogue?: Catalogue | undefined;
   /** What pulumi said when the preview failed and no diagnostic tells why. */

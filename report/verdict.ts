@@ -1,5 +1,5 @@
 import type { ExposureChange } from "./exposure";
-import type { Fate } from "./droplet";
+import type { Fate } from "./fate";
 import { code, listed, plural } from "./text";
 import { LEVELS, type Level, type Verdict } from "./types";
 
@@ -46,7 +46,7 @@ function clausesOf(judged: Judged): Clause[] {
 }
 
 const brokenText = (rules: readonly string[]): string =>
-  `**Violates ${plural(rules.length, "policy", "policies")}**: ${listed(rules.map((rule) => code(rule)))}.`;
+  `**Violates ${plural(rules.length, "policy", "policies")}**: ${listed(rules.map((rule) => code(rule)))}. \`up\` refuses.`;
 
 const driftText = (count: number): string =>
   `**Drift**: ${plural(count, "resource is", "resources are")} not as last deployed.`;

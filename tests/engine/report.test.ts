@@ -2,10 +2,15 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { newKey } from "../../cli/init";
+import { EXIT } from "../../cli/output";
+import type { PulumiResult } from "../../cli/pulumi";
+import { buildReport } from "../../cli/report";
 import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
 import { merged, type Values } from "../fixtures/edits";
 import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
+import { OPENED } from "../fixtures/offences";
 import { startWorld, type World } from "../torture/world";
+import { startBench } from "./harness";
 import { Normaliser, trimmedPreview, trimmedResources } from "./normal";
 
 jest.setTimeout(240_000);
@@ -14,6 +19,7 @@ jest.setTimeout(240_000);
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const SLOT = 250;
 const PROJECT = join(__dirname, "..", "..");
+const OFFENDING = join(PROJECT, "tests/fixtures/offending-program");
 const RECORD = process.env["HERMES_RECORD"] === "1";
 
 const PREVIEW = ["preview", "--json"];
@@ -33,16 +39,16 @@ function edit(change: Values): void {
   writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
 }
 
-async function setSecret(name: keyof typeof SECRETS): Promise<void> {
+async function setSecret(name: string, value: string, pulumi = world.pulumi): Promise<void> {
   const path = `hermes:secrets.${name}`;
-  const set = await world.pulumi(["config", "set", path, "--secret", "--path"], { stdin: SECRETS[name] });
+  const set = await pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
   if (set.code !== 0) throw new Error(set.output);
 }
 
-async function document(args: string[]): Promise<{ code: number | null; text: string }> {
-  const { code, stdout, output } = await world.pulumi(args);
+async function document(args: string[], pulumi = world.pulumi): Promise<string> {
+  const { stdout, output } = await pulumi(args);
   if (!stdout.startsWith("{")) throw new Error(output);
-  return { code, text: stdout };
+  return stdout;
 }
 
 const normal = <T>(trimmed: unknown): T => JSON.parse(normaliser.text(JSON.stringify(trimmed))) as T;
@@ -54,25 +60,28 @@ function keep(name: string, content: unknown): void {
 }
 
 async function remember(name: "bare" | "full"): Promise<void> {
-  states[name] = normal<ResourceState[]>(trimmedResources(JSON.parse((await document(["stack", "export"])).text)));
+  states[name] = normal<ResourceState[]>(trimmedResources(JSON.parse(await document(["stack", "export"]))));
   if (RECORD) keep(`states/${name}.json`, states[name]);
 }
 
+/** Once more where it failed: the program gives a droplet four seconds, which on a busy machine are over too soon. */
 async function up(): Promise<void> {
-  const { code, output } = await world.pulumi(["up", "--yes", "--skip-preview"]);
+  const once = () => world.pulumi(["up", "--yes", "--skip-preview"]);
+  const first = await once();
+  const { code, output } = first.code === 0 ? first : await once();
   expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
 }
 
-async function previewed(args: string[]): Promise<PreviewDigest> {
-  const { text } = await document(args);
+async function previewed(args: string[], pulumi = world.pulumi): Promise<PreviewDigest> {
+  const text = await document(args, pulumi);
   expect(secretsIn(text, SECRETS)).toEqual([]);
   return normal<PreviewDigest>(trimmedPreview(JSON.parse(text)));
 }
 
 /** Previews as the case says, and compares the report with the golden one. */
-async function expectGolden(name: string, args: string[] = PREVIEW): Promise<void> {
+async function expectGolden(name: string, args: string[] = PREVIEW, pulumi = world.pulumi): Promise<void> {
   const one = CASES.find((each) => each.name === name) as RecordedCase;
-  const preview = await previewed(args);
+  const preview = await previewed(args, pulumi);
   const drift = one.drift === true ? await previewed([...PREVIEW, "--refresh"]) : undefined;
   const state = one.state === undefined ? undefined : states[one.state];
   const input = inputFrom({
@@ -105,6 +114,21 @@ asRoot("the report of a real engine's preview", () => {
     await expectGolden("first-create");
   });
 
+  it("of a stack that breaks the policy, whatever a transformation made of it", async () => {
+    const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
+    const bench = await startBench({ stack: "hermes", program: OFFENDING });
+    try {
+      // With secrets of its own: those of another stack's file cannot be read.
+      bench.configure({ ...file.config, "hermes:secrets": {}, "offence:changes": OPENED });
+      for (const name of ["openrouterApiKey", "gatewayToken"])
+        await setSecret(name, SECRETS.gatewayToken, bench.pulumi);
+      await setSecret("deployKey", newKey("test"), bench.pulumi);
+      await expectGolden("policy", PREVIEW, bench.pulumi);
+    } finally {
+      await bench.stop();
+    }
+  });
+
   it("of a move that loses state", async () => {
     await up();
     await remember("bare");
@@ -125,7 +149,7 @@ asRoot("the report of a real engine's preview", () => {
       ["no-op", () => undefined],
       ["soul", () => edit({ "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } } })],
       ["models", () => edit({ "hermes:models": MODELS })],
-      ["secret-rotation", () => setSecret("gatewayToken")],
+      ["secret-rotation", () => setSecret("gatewayToken", SECRETS.gatewayToken)],
       ["size", () => edit({ "hermes:size": "s-2vcpu-4gb" })],
       ["image", () => edit({ "hermes:image": "195932981" })],
       ["firewall-opening", () => openSsh()],
@@ -134,6 +158,18 @@ asRoot("the report of a real engine's preview", () => {
     ])("of an edit: %s", async (name, make) => {
       await make();
       await expectGolden(name);
+    });
+
+    it("of a file that holds a secret of the stack is refused, and names it only", async () => {
+      const line = "Be brief on Telegram: a phone shows eight lines.";
+      await setSecret("filesToken", line);
+      edit({
+        "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } },
+        "hermes:mcpServers": { files: { command: "mcp-files", env: { FILES_TOKEN: { secret: "filesToken" } } } },
+      });
+      const refused = await buildReport({ stack: "hermes" }, (args) => onBench(args)).catch((error: Error) => error);
+      expect(refused).toMatchObject({ code: EXIT.refused, message: expect.stringContaining("hold filesToken,") });
+      expect((refused as Error).message).not.toContain("Be brief");
     });
 
     it("of a destroy that keeps the volume", async () => {
@@ -153,7 +189,13 @@ asRoot("the report of a real engine's preview", () => {
   });
 });
 
+/** A pulumi that was started, not one that is still to be found. */
+async function onBench(args: string[]): Promise<PulumiResult> {
+  const { code, stdout, stderr } = await world.pulumi(args);
+  return { code: code ?? 255, stdout, stderr };
+}
+
 async function openSsh(): Promise<void> {
   edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] });
-  await setSecret("hostKey");
+  await setSecret("hostKey", SECRETS.hostKey);
 }

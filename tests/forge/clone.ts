@@ -58,13 +58,16 @@ export class Clone {
   }
 
   edit(name: string, change: (text: string) => string): void {
-    writeFileSync(this.path(name), change(readFileSync(this.path(name), "utf8")));
+    const [before, path] = [readFileSync(this.path(name), "utf8"), this.path(name)];
+    const after = change(before);
+    if (after === before) throw new Error(`the edit of ${name} changes nothing`);
+    writeFileSync(path, after);
   }
 
   /** @returns the commit */
   async push(branch: string, message: string): Promise<string> {
     await this.git("add", "--all");
-    await this.git("commit", "--quiet", "--allow-empty", "--message", message);
+    await this.git("commit", "--quiet", "--message", message);
     await this.git("push", "--quiet", "origin", `HEAD:refs/heads/${branch}`);
     return this.git("rev-parse", "HEAD");
   }

@@ -1,12 +1,10 @@
-import { textFile } from "../../gateway/bundle";
-import { configBundle } from "../../gateway/bundle";
+import { configBundle, textFile } from "../../gateway/bundle";
 import { gatewayFiles } from "../../gateway/files";
 import { OPENCLAW_CONFIG } from "../../gateway/paths";
-import { policySettings, RULES, UNKNOWN } from "../../policy";
+import { policySettings, RULES, UNKNOWN, violations } from "../../policy";
 import { shippedList } from "../../models/list";
 import { shippedCatalogue } from "../../planner";
 import { violationText } from "../../policy/text";
-import { violations } from "../../policy";
 import { hermesConfig } from "../fixtures/gateway-config";
 import {
   broken,
@@ -171,7 +169,7 @@ describe("monthly-budget", () => {
   it("says what costs what, and where the prices are from", () => {
     expect(said(stack, { maxMonthlyUsd: 5 })).toEqual([
       expect.stringMatching(
-        /^it costs \$13\.00 a month \(droplet s-1vcpu-2gb \$12\.00, volume 10 GiB \$1\.00; prices shipped, .*\), and may cost \$5\.00\. ./,
+        /^it costs at least \$13\.00 a month \(droplet s-1vcpu-2gb \$12\.00, volume 10 GiB \$1\.00; prices shipped, .*\), and may cost \$5\.00\. ./,
       ),
     ]);
   });
@@ -191,6 +189,13 @@ describe("a violation", () => {
       "Droplet hermes: its tags lack hermes. Add hermes to its tags. (policy tagged-droplet)",
       expect.stringMatching(/^Droplet hermes: no firewall .* \(hermes \[2J\)\. Put .*\. \(policy firewall-first\)$/),
     ]);
+  });
+
+  it("is short, whatever it is about", () => {
+    const sources = Array.from({ length: 1000 }, (_, i) => `198.51.${i % 256}.7/32`);
+    const [message = ""] = said([firewall({ protocol: "tcp", portRange: "all", sourceAddresses: sources })]);
+    expect(message).toMatch(/^inboundRules\[0\] opens tcp all to 198.*…\. Take it out/);
+    expect(message.length).toBeLessThan(800);
   });
 
   it("is of a rule with a name of its own, which says what it wants", () => {

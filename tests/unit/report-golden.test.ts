@@ -19,6 +19,7 @@ const LEVELS: Record<string, string> = {
   "firewall-opening": "exposes",
   region: "error",
   error: "error",
+  policy: "policy",
   destroy: "replaces",
   "destroy-protected": "error",
   drift: "exposes",

@@ -87,15 +87,10 @@ describe("the verdict", () => {
     const policy = report([], error(said));
     expect(policy.verdict).toEqual({
       level: "policy",
-      line: "**Violates 1 policy**: `no-open-world`. **No changes.**",
+      line: "**Violates 1 policy**: `no-open-world`. `up` refuses. **No changes.**",
     });
     expect(policy.markdown).toMatch(/^- Firewall hermes: `inboundRules\[0\]` opens tcp 22 to all. Take it out.$/m);
     expect(verdict([], error("a server is on fire")).level).toBe("error");
-  });
-
-  it("is a policy's violation where one is found in what is wanted", () => {
-    const violation = { rule: "monthly-budget", resource: `${URN}x::hermes`, message: "it costs too much." };
-    expect(verdict([], { violations: [violation] }).level).toBe("policy");
   });
 
   it("tells what pulumi said where no diagnostic does", () => {
@@ -108,6 +103,60 @@ describe("the verdict", () => {
     expect(verdict([], { state: [droplet(), firewall([rule("22", "198.51.100.7/32")]), volume] })).toEqual({
       ...{ level: "safe", line: "**No changes.**" },
     });
+  });
+});
+
+describe("on a droplet that stays", () => {
+  const file = (text: string) => ({ mode: "0644", owner: "root:root", text: text.split("\n") });
+  const bundle = (files: Record<string, string>, more: object = {}) =>
+    JSON.stringify({
+      ...{ hermes: 1, kind: "config", openclaw: { version: "1.0.0" }, node: { version: "24.0.0" }, workspaces: {} },
+      files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, file(text)])),
+      ...more,
+    });
+  const command = (name: string, inputs: Record<string, unknown>) =>
+    resource("command:remote:Command", inputs, `hermes-${name}`);
+  const given = (name: string, before: unknown, after: unknown, reason = "stdin"): Step => ({
+    ...update(command(name, { [reason]: before }), command(name, { [reason]: after })),
+    diffReasons: [reason],
+  });
+  const config = (before: string, after: string) => verdict([given("config", before, after)]).line;
+  const json = (value: unknown) => bundle({ "/etc/openclaw/openclaw.json": JSON.stringify(value) });
+
+  it("an openclaw.json that says something else is taken hot, and the same in other words by nobody", () => {
+    expect(config(json({ a: 1 }), json({ a: 2 }))).toBe("**Safe**: taken by the running gateway, no restart.");
+    const spaced = bundle({ "/etc/openclaw/openclaw.json": '{ "a":  1 }' });
+    expect(config(json({ a: 1 }), spaced)).toBe("**Safe**: files only, no restart.");
+  });
+
+  it.each([
+    ["a unit of the gateway", bundle({ "/etc/systemd/system/openclaw-gateway.service.d/memory.conf": "x" })],
+    ["a version of OpenClaw", bundle({}, { openclaw: { version: "2.0.0" } })],
+    ["a version of Node", bundle({}, { node: { version: "26.1.0" } })],
+  ])("%s restarts the gateway", (_, after) => {
+    expect(config(bundle({}), after)).toBe("**Restarts the gateway**: about half a minute. State stays.");
+  });
+
+  it("what is beside the gateway leaves it alone", () => {
+    expect(config(bundle({ "/etc/hermes/swap": "4\n" }), bundle({ "/etc/hermes/swap": "2\n" }))).toBe(
+      "**Safe**: made in place, the gateway goes on.",
+    );
+  });
+
+  it("secrets may restart it, but not where a command only logs in anew", () => {
+    expect(verdict([given("secrets", "[secret]", "[secret]")])).toMatchObject({
+      ...{ level: "restarts", line: expect.stringContaining("**May restart the gateway**") },
+    });
+    expect(verdict([given("secrets", "[secret]", "[secret]", "connection")])).toMatchObject({ level: "safe" });
+  });
+
+  it("shows lines of files, and of a binary one only that it changed", () => {
+    const binary = (base64: string) =>
+      bundle({}, { files: { "/etc/x": { mode: "0644", owner: "root:root", base64 } } });
+    const text = bundle({ "/etc/hermes/swap": "4\n" });
+    expect(report([given("config", bundle({}), text)]).markdown).toMatch(/new: .*swap.*\+1 −0.*^\+4$/ms);
+    expect(report([given("config", binary("AAAA"), binary("BBBB"))]).markdown).toContain("Not text");
+    expect(report([given("config", "no bundle", "{")]).verdict.level).toBe("safe");
   });
 });
 
