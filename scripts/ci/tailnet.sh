@@ -15,7 +15,14 @@ readonly SOURCE=https://pkgs.tailscale.com/stable
 
 say() { echo "$*" >&2; }
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+# With what a job proves its identity by.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    sudo --preserve-env=ACTIONS_ID_TOKEN_REQUEST_URL,ACTIONS_ID_TOKEN_REQUEST_TOKEN "$@"
+  fi
+}
 
 on_tailnet() { command -v tailscale >/dev/null && tailscale status >/dev/null 2>&1; }
 
@@ -51,7 +58,7 @@ join() {
   if [ -n "${TAILSCALE_IDENTITY_CLIENT:-}" ]; then
     install_tailscale
     # Neither is secret: the proof comes from the job's own environment.
-    as_root --preserve-env=ACTIONS_ID_TOKEN_REQUEST_URL,ACTIONS_ID_TOKEN_REQUEST_TOKEN tailscale up "${options[@]}" \
+    as_root tailscale up "${options[@]}" \
       --client-id="$TAILSCALE_IDENTITY_CLIENT?ephemeral=true&preauthorized=true" --audience="${TAILSCALE_AUDIENCE:?is missing}"
   elif [ -n "${TAILSCALE_JOIN_SECRET:-}" ]; then
     install_tailscale
