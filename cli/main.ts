@@ -15,6 +15,7 @@ import { addSshCommand } from "./ssh";
 import { sshTarget, type StackOptions } from "./stack";
 import { addUpgradeCommand } from "./upgrade";
 import { addSweepCommand } from "./sweep";
+import { addUpCommand } from "./up";
 
 const GATEWAY_PORT = 18789;
 
@@ -59,6 +60,7 @@ function program(): Command {
   addPlanCommand(hermes);
   addSweepCommand(hermes);
   addReportCommand(hermes);
+  addUpCommand(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

@@ -30,6 +30,8 @@ export interface BuiltReport {
   stack: string;
   report: Report;
   preview: PreviewDigest;
+  /** `pulumi preview --refresh --json`, where drift was asked for. */
+  drift?: PreviewDigest;
   /** What could not be looked at, and why; a sentence each. */
   notChecked: string[];
 }
@@ -56,7 +58,8 @@ export async function buildReport(options: BuildOptions, pulumi: Pulumi = runPul
   notChecked.push(...tooShort(all).map((name) => `Secret ${name} is too short to be looked for.`));
   const report = renderReport({ ...input, memory: memoryOf(input) });
   assertNoSecret([report.markdown, report.verdict.line, renderReport({ ...input, limit: Infinity }).markdown], all);
-  return { stack: input.stack, report, preview: input.preview, notChecked };
+  const drift = input.drift === undefined ? {} : { drift: input.drift };
+  return { stack: input.stack, report, preview: input.preview, ...drift, notChecked };
 }
 
 function checkOptions({ from, state, drift }: BuildOptions): void {
@@ -168,7 +171,7 @@ async function secretsOf(options: BuildOptions, pulumi: Pulumi): Promise<Record<
 /** What gives access elsewhere, and stands in the environment of whoever runs a preview. */
 const CREDENTIAL = /(TOKEN|SECRET|PASSWORD|PASSPHRASE|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$/;
 
-function environmentSecrets(env: NodeJS.ProcessEnv): Record<string, string> {
+export function environmentSecrets(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter(
       (entry): entry is [string, string] => CREDENTIAL.test(entry[0]) && (entry[1] ?? "") !== "",

@@ -1,16 +1,20 @@
 import type { Command } from "commander";
 import { LEVELS, type Level, type Verdict } from "../../report";
 import { CommandError, EXIT, writeWhole } from "../output";
+import type { ForgeFlags } from "../../forge";
+import { withForgeFlags } from "../forge/flags";
 import { buildReport, type BuildOptions, type BuiltReport } from "./build";
+import { postDrift, postReport } from "./post";
 
-export interface ReportOptions extends BuildOptions {
+export interface ReportOptions extends BuildOptions, ForgeFlags {
+  post?: boolean;
   json?: boolean;
   out?: string;
   failOn?: string;
 }
 
 export function addReportCommand(hermes: Command): void {
-  hermes
+  const report = hermes
     .command("report")
     .description("what `pulumi up` would do, for people: runs the preview, prints Markdown for a pull request")
     .option("--stack <name>", "name of the stack; default: the selected one")
@@ -20,6 +24,9 @@ export function addReportCommand(hermes: Command): void {
     .option("--fail-on <level>", `end with 4 from this level on: ${LEVELS.join(", ")}`)
     .option("--out <file>", "into a file instead of stdout")
     .option("--json", "one JSON document with verdict and Markdown")
+    .option("--post", "under the pull request, as one comment that is edited; with --drift: as one issue")
+    .option("--pull <number>", "with --post: the pull request; default: what the CI says");
+  withForgeFlags(report)
     .addHelpText(
       "after",
       "\nExit codes: 0 fine, also where the change is a dangerous one; 3 the preview failed; 4 a policy is violated, --fail-on says so, or the report would hold a secret.",
@@ -29,12 +36,19 @@ export function addReportCommand(hermes: Command): void {
 
 async function runReport(options: ReportOptions): Promise<void> {
   const failOn = levelOf(options.failOn);
+  if (options.post === true) return post(options, failOn);
   const built = await buildReport(options);
   for (const note of built.notChecked) process.stderr.write(`${note}\n`);
   const text = options.json === true ? `${JSON.stringify(documentOf(built))}\n` : built.report.markdown;
   if (options.out === undefined) process.stdout.write(text);
   else writeWhole(options.out, text);
   process.exitCode = exitOf(built.report.verdict, failOn);
+}
+
+async function post(options: ReportOptions, failOn: Level | undefined): Promise<void> {
+  if (options.drift === true) return void (process.exitCode = await postDrift(options));
+  const built = await postReport(options);
+  if (built !== undefined) process.exitCode = exitOf(built.report.verdict, failOn);
 }
 
 /** What `--json` prints. */

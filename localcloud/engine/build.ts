@@ -36,6 +36,8 @@ export interface Recipe {
 const STRIPPED = ["-ldflags", "-s -w"];
 /** The newest version that the module proxy serves whole. */
 const ENGINE_VERSION = "v3.259.0";
+/** Gitea reads it from its binary, and tells it in its API. */
+const GITEA_VERSION = "1.26.0";
 
 export const RECIPES = {
   languageNodejs: {
@@ -79,6 +81,26 @@ export const RECIPES = {
     package: "github.com/ollama/ollama",
     flags: ["-ldflags", `-s -w -X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`],
     environment: ollamaBuildEnvironment,
+  },
+  // These three only for npm run test:forge.
+  gitea: {
+    binary: "gitea",
+    folder: "gitea",
+    package: "code.gitea.io/gitea",
+    flags: ["-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${GITEA_VERSION}`],
+    environment: () => Promise.resolve({ CGO_ENABLED: "1" }),
+  },
+  actRunner: {
+    binary: "act_runner",
+    folder: "act-runner",
+    package: "gitea.com/gitea/act_runner",
+    flags: STRIPPED,
+  },
+  actionlint: {
+    binary: "actionlint",
+    folder: "actionlint",
+    package: "github.com/rhysd/actionlint/cmd/actionlint",
+    flags: STRIPPED,
   },
 } satisfies Record<string, Recipe>;
 

@@ -56,6 +56,18 @@ const VOLUME = "digitalocean:index/volume:Volume";
 const KEY = "tailscale:index/tailnetKey:TailnetKey";
 
 describe("a hermes", () => {
+  it("is the same from every clone: no input holds where this one lies", async () => {
+    const inputs = JSON.stringify((await register()).map(({ inputs }) => inputs));
+    expect(inputs).not.toContain(process.cwd());
+  });
+
+  it("makes room for its name in the tailnet at birth and at the end only, never by an update in place", async () => {
+    const slot = (await register()).find(({ name }) => name === "hermes-slot");
+    expect(slot?.inputs).toMatchObject({ dir: ".", update: "exit 0" });
+    expect(slot?.inputs["create"]).toContain("evict");
+    expect(slot?.inputs["delete"]).toBe(slot?.inputs["create"]);
+  });
+
   it("has a firewall on its tag without an inbound rule, before the droplet that carries the tag", async () => {
     const seen = await register();
     const firewall = only(seen, FIREWALL);
