@@ -9,6 +9,7 @@ import {
   type CloudState,
   type DropletRecord,
   type RuleRecord,
+  type SnapshotRecord,
   type VolumeRecord,
 } from "./state";
 import { ipv4Of, ipv6Of } from "./views";
@@ -61,6 +62,12 @@ export class Cloud {
     const volume = this.state.volumes[id];
     if (volume === undefined) throw notFound();
     return volume;
+  }
+
+  snapshot(id: string): SnapshotRecord {
+    const snapshot = this.state.snapshots[id];
+    if (snapshot === undefined) throw notFound();
+    return snapshot;
   }
 
   addTags(names: string[]): void {

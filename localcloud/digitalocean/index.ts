@@ -10,6 +10,7 @@ import { dropletRoutes } from "./droplet-routes";
 import { ApiError, notFound } from "./errors";
 import { takeFault, type Fault } from "./faults";
 import { firewallRoutes } from "./firewall-routes";
+import { imageRoutes } from "./image-routes";
 import type { Reply } from "./route";
 import type { CloudState } from "./state";
 import { tagRoutes } from "./tag-routes";
@@ -50,7 +51,7 @@ export interface DigitalOcean {
   stop(): Promise<void>;
 }
 
-const ROUTES = [...accountRoutes, ...tagRoutes, ...firewallRoutes, ...volumeRoutes, ...dropletRoutes];
+const ROUTES = [...accountRoutes, ...imageRoutes, ...tagRoutes, ...firewallRoutes, ...volumeRoutes, ...dropletRoutes];
 const HOURLY_LIMIT = 5000;
 const MAX_BODY_BYTES = 1 << 20;
 
