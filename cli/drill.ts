@@ -42,13 +42,25 @@ export interface Drilled extends Restored {
  *
  * @throws CommandError when the sandbox did not come up, was interrupted (130), or is not removed
  */
-export async function drill(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
+export const drill = (parts: DrillParts, signal: AbortSignal): Promise<Restored> =>
+  thrownAway(parts, () => prove(parts, signal), signal);
+
+/**
+ * Works in a sandbox that is removed afterwards, whatever comes of the work.
+ *
+ * @throws CommandError when the work did, was interrupted (130), or the sandbox is not removed
+ */
+export async function thrownAway<T>(
+  parts: Pick<DrillParts, "clear" | "remove">,
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   await parts.clear();
-  const proven = await prove(parts, signal).catch((error: Error) => (signal.aborted ? interrupted() : error));
+  const done = await work().catch((error: Error) => (signal.aborted ? interrupted() : error));
   const left = await parts.remove().catch((error: Error) => error);
-  if (!(left instanceof Error)) return unlessError(proven);
-  if (!(proven instanceof Error)) throw left;
-  throw new CommandError(`${proven.message}\n${left.message}`, EXIT.cloud);
+  if (!(left instanceof Error)) return unlessError(done);
+  if (!(done instanceof Error)) throw left;
+  throw new CommandError(`${done.message}\n${left.message}`, EXIT.cloud);
 }
 
 const interrupted = (): CommandError => new CommandError("interrupted", EXIT.interrupted);
@@ -58,11 +70,16 @@ function unlessError<T>(value: T | Error): T {
   return value;
 }
 
-async function prove(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
-  const steps = async <T>(step: () => Promise<T>): Promise<T> => {
+/** Runs one step after another, none once it was interrupted. */
+export const stepsUntil =
+  (signal: AbortSignal) =>
+  async <T>(step: () => Promise<T>): Promise<T> => {
     if (signal.aborted) throw interrupted();
     return await step();
   };
+
+async function prove(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
+  const steps = stepsUntil(signal);
   await steps(() => parts.create());
   await steps(() => parts.up(signal));
   const restored = await steps(() => parts.restore(signal));
@@ -119,7 +136,7 @@ async function chosen(
 }
 
 /** However often somebody asks: what was begun is removed first. */
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>, io: Surroundings): Promise<T> {
+export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>, io: Surroundings): Promise<T> {
   const controller = new AbortController();
   const stop = (): void => {
     io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
@@ -173,7 +190,7 @@ function partsOf({ of, path, identity, progress }: Drill): DrillParts {
 /**
  * Its own, and none of the stack's: what is restored cannot spend from the account of the models, nor pose as the stack.
  */
-function drillSecrets(config: Record<string, unknown>): Record<string, string> {
+export function drillSecrets(config: Record<string, unknown>): Record<string, string> {
   const access = Object.entries(config).find(([key]) => hermesKey(key) === "access")?.[1];
   const names = ["gatewayToken", "deployKey", ...(access === "ssh" ? ["hostKey"] : [])];
   const made = names.map((name) => [name, MADE[name]?.() ?? ""]);

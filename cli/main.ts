@@ -3,6 +3,7 @@ import { gatewayStatus } from "../remote/gateway-status";
 import { openTunnel } from "../remote/ssh";
 import { addBackupCommands } from "./backup";
 import { addDoctorCommand } from "./doctor";
+import { addImageCommands } from "./image";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
 import { addLogsCommand } from "./logs";
@@ -57,6 +58,7 @@ function program(): Command {
   addBackupCommands(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);
+  addImageCommands(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

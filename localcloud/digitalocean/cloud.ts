@@ -151,6 +151,14 @@ export class Cloud {
     for (const action of ended.slice(0, -KEPT_ACTIONS)) delete this.state.actions[String(action.id)];
   }
 
+  /** A machine powered itself off. What an action does to it, that action says. */
+  noteOff(dropletId: number): void {
+    const droplet = this.state.droplets[String(dropletId)];
+    if (droplet === undefined || this.isLocked(droplet)) return;
+    droplet.status = "off";
+    this.save();
+  }
+
   /** Work whose end nobody waits for; a failure is kept among the problems. */
   inBackground(what: string, work: () => Promise<void>): void {
     const running = work()

@@ -46,6 +46,8 @@ export interface DigitalOcean {
   timings: Timings;
   /** For a control socket: GET-like without a body, else set. Paths: state, calls, faults, timings. */
   handleControl(path: string, body?: unknown): Reply;
+  /** A machine powered itself off. */
+  noteOff(dropletId: number): void;
   /** Resolves when the substrate is at rest. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -83,6 +85,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     state: cloud.state,
     timings,
     handleControl: (path, body) => control({ cloud, log, faults, timings }, path, body),
+    noteOff: (dropletId) => cloud.noteOff(dropletId),
     idle: () => cloud.idle(),
     stop: async () => {
       await new Promise<void>((resolve) => {

@@ -1,0 +1,225 @@
+// Makes an image of a sandbox that is brought up for it, and removed whatever comes of it.
+import type { Command } from "commander";
+import { sourceText } from "../cloud-init";
+import { MEMORY_MIN_MIB } from "../config/machine";
+import { AccountError, accountFrom, type Account } from "../digitalocean/account";
+import {
+  adoptUntagged,
+  imageName,
+  imageTags,
+  isOff,
+  newestImage,
+  snapshot,
+  tagImage,
+  wantedImage,
+  type Contents,
+  type WantedImage,
+} from "../images";
+import { soldIn, type Catalogue, type Size } from "../planner/catalogue";
+import { runOverSsh } from "../remote/ssh";
+import { drillSecrets, stepsUntil, thrownAway, untilInterrupted } from "./drill";
+import { here } from "./operate";
+import { CommandError, EXIT, Progress, table } from "./output";
+import { liveCatalogue } from "./plan/live-catalogue";
+import { stackValues } from "./plan/stack-values";
+import { resourceLines } from "./pulumi";
+import { drillFile, type StackFile } from "./sandbox/file";
+import { createSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
+import { sshTarget } from "./stack";
+
+export interface BakeOptions {
+  stack: string;
+  force?: boolean;
+  json?: boolean;
+}
+
+/** What a bake works with, so that tests can give it something else. */
+export interface BakeParts {
+  /** Removes what an earlier one left that was cut off hard. */
+  clear(): Promise<void>;
+  create(): Promise<void>;
+  up(signal: AbortSignal): Promise<void>;
+  /** Makes the droplet one without identity, up to its being off. */
+  clean(signal: AbortSignal): Promise<Cleaned>;
+  /** @returns the image's number */
+  snapshot(cleaned: Cleaned, signal: AbortSignal): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export interface Cleaned {
+  dropletId: string;
+  /** Tailscale's version. */
+  tailscale: string;
+}
+
+export interface Baked {
+  id: string;
+  name: string;
+  /** False: there was one already with all that is wanted in it. */
+  baked: boolean;
+  seconds: number;
+}
+
+export function addBakeCommand(image: Command): void {
+  image
+    .command("bake")
+    .description("make an image of what a stack's droplets are made of; the stack itself stays as it is")
+    .option("--stack <name>", "name of the stack", "hermes")
+    .option("--force", "also where there is one with the same in it (Debian's updates make it older)")
+    .option("--json", "one JSON document on stdout")
+    .action(async (options: BakeOptions) => {
+      const baked = await runBake(options);
+      process.stdout.write(options.json === true ? `${JSON.stringify(baked)}\n` : `${bakedText(baked)}\n`);
+    });
+}
+
+/** @throws CommandError where there is no token */
+export function imageAccount(): Account {
+  const account = accountFrom(process.env);
+  if (account !== undefined) return account;
+  throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
+}
+
+export function asCloudFailure(error: unknown): never {
+  if (error instanceof AccountError) throw new CommandError(`DigitalOcean ${error.message}`, EXIT.cloud);
+  throw error;
+}
+
+async function runBake(options: BakeOptions): Promise<Baked> {
+  const started = Date.now();
+  const io = here();
+  const account = imageAccount();
+  const catalogue = await liveCatalogue(account);
+  const wanted = wantedImage(stackValues(process.cwd(), options.stack) ?? {}, catalogue);
+  if (wanted === undefined) throw nothingToBake(options.stack);
+  await adoptUntagged(account).catch(asCloudFailure);
+  const there = options.force === true ? undefined : await newestImage(account, wanted).catch(asCloudFailure);
+  if (there !== undefined) return { id: there.id, name: there.name, baked: false, seconds: 0 };
+  const progress = new Progress((text) => void io.stderr.write(text));
+  const parts = partsOf({ of: options.stack, wanted, catalogue, account, progress });
+  const made = await untilInterrupted((signal) => bake(parts, wanted.contents, signal), io);
+  progress.end();
+  return { ...made, baked: true, seconds: Math.round((Date.now() - started) / 1000) };
+}
+
+const nothingToBake = (stack: string): CommandError =>
+  new CommandError(
+    `Pulumi.${stack}.yaml says of no droplet what could be baked: it is missing, wrong, or names an image already.\n` +
+      `  hermes:image must be one of DigitalOcean's, such as debian-13-x64. What else is wrong: pulumi preview`,
+    EXIT.input,
+  );
+
+/** @throws CommandError when there is no image, or the sandbox is not removed */
+export async function bake(
+  parts: BakeParts,
+  contents: Contents,
+  signal: AbortSignal,
+): Promise<Pick<Baked, "id" | "name">> {
+  return thrownAway(
+    parts,
+    async () => {
+      const steps = stepsUntil(signal);
+      await steps(() => parts.create());
+      await steps(() => parts.up(signal));
+      const cleaned = await steps(() => parts.clean(signal));
+      const id = await steps(() => parts.snapshot(cleaned, signal));
+      return { id, name: imageName(contents, cleaned.tailscale) };
+    },
+    signal,
+  );
+}
+
+interface Bake {
+  of: string;
+  wanted: WantedImage;
+  catalogue: Catalogue;
+  account: Account;
+  progress: Progress;
+}
+
+function partsOf({ of, wanted, catalogue, account, progress }: Bake): BakeParts {
+  const name = `${of}-bake`;
+  const onLine = resourceLines(progress);
+  return {
+    clear: () => removeSandbox(name, { onLine }),
+    create: async () => {
+      progress.begin(`sandbox ${name}`);
+      const file = bakeFile(readStackFile(of), { of, name, size: bakeSize(catalogue, wanted.region) });
+      await createSandbox({ name, of, file, secrets: drillSecrets(file.config ?? {}) });
+    },
+    up: async (signal) => {
+      progress.begin("pulumi up");
+      await upSandbox(name, { onLine, signal });
+    },
+    clean: async (signal) => {
+      progress.begin("cleaning");
+      return await cleanDroplet(account, name, signal);
+    },
+    snapshot: async ({ dropletId, tailscale }, signal) => {
+      progress.begin("snapshot");
+      const id = await snapshot(account, dropletId, imageName(wanted.contents, tailscale), { signal }).catch(
+        asCloudFailure,
+      );
+      await tagImage(account, id, imageTags(wanted.contents)).catch(asCloudFailure);
+      return id;
+    },
+    remove: async () => {
+      progress.begin(`removing ${name}`);
+      await removeSandbox(name, { onLine });
+    },
+  };
+}
+
+/** As small as it can be: what has a smaller disk could not be made from the image. */
+export function bakeFile(
+  parent: StackFile,
+  { size, ...names }: { of: string; name: string; size: string | undefined },
+): StackFile {
+  const { config = {}, ...rest } = drillFile(parent, names);
+  return { ...rest, config: { ...config, ...(size === undefined ? {} : { "hermes:size": size }) } };
+}
+
+/** The size with the smallest disk that carries a gateway; undefined where nothing is known of the region. */
+export function bakeSize({ sizes }: Catalogue, region: string): string | undefined {
+  const carrying = sizes.filter((size) => size.memoryMiB >= MEMORY_MIN_MIB && soldIn(size, region));
+  const smaller = (a: Size, b: Size): number => a.diskGiB - b.diskGiB || a.monthlyUsd - b.monthlyUsd;
+  return [...carrying].sort(smaller)[0]?.slug;
+}
+
+/** A gateway may take minutes to stop, and the disk to be trimmed. */
+const OFF_MS = 600_000;
+
+async function cleanDroplet(account: Account, stack: string, signal: AbortSignal): Promise<Cleaned> {
+  const target = await sshTarget({ stack });
+  const { code, stdout, stderr } = await runOverSsh(target, "bash -s", {
+    stdin: sourceText("clean-image.sh"),
+    timeoutMs: OFF_MS,
+  }).catch((error: Error) => {
+    throw new CommandError(`the droplet was not cleaned: ${error.message}`, EXIT.cloud);
+  });
+  if (code !== 0) throw new CommandError(`the droplet was not cleaned: ${stderr.trim().slice(-1000)}`, EXIT.unhealthy);
+  const { tailscale } = JSON.parse(stdout) as { tailscale: string };
+  const dropletId = target.outputs.droplet.id;
+  const off = await isOff(account, dropletId, { timeoutMs: OFF_MS, signal }).catch(asCloudFailure);
+  if (!off)
+    throw new CommandError(
+      "the droplet did not power itself off, so it is not known to be clean: no image was made of it",
+      EXIT.unhealthy,
+    );
+  return { dropletId, tailscale };
+}
+
+/** Pure: what a person reads. */
+export const bakedText = ({ id, name, baked, seconds }: Baked): string =>
+  baked
+    ? table([
+        ["image", id],
+        ["name", name],
+        ["sandboxes", "begin from it by themselves"],
+        ["hermes", `takes it only when told: pulumi config set hermes:image ${id}, which replaces the droplet`],
+        ["took", `${seconds} s; the sandbox that it was made of is removed`],
+      ])
+    : table([
+        ["image", `${id}, made before; another one with the same in it: hermes image bake --force`],
+        ["name", name],
+      ]);
