@@ -15,7 +15,7 @@ import {
   type Contents,
   type WantedImage,
 } from "../images";
-import { soldIn, type Catalogue, type Size } from "../planner/catalogue";
+import { cheapest, soldIn, type Catalogue } from "../planner/catalogue";
 import { runOverSsh } from "../remote/ssh";
 import { drillSecrets, stepsUntil, thrownAway, untilInterrupted } from "./drill";
 import { here } from "./operate";
@@ -144,7 +144,7 @@ function partsOf({ of, wanted, catalogue, account, progress }: Bake): BakeParts 
     clear: () => removeSandbox(name, { onLine }),
     create: async () => {
       progress.begin(`sandbox ${name}`);
-      const file = bakeFile(readStackFile(of), { of, name, size: bakeSize(catalogue, wanted.region) });
+      const file = bakeFile(readStackFile(of), { of, name, size: bakeSize(catalogue, wanted) });
       await createSandbox({ name, of, file, secrets: drillSecrets(file.config ?? {}) });
     },
     up: async (signal) => {
@@ -170,7 +170,7 @@ function partsOf({ of, wanted, catalogue, account, progress }: Bake): BakeParts 
   };
 }
 
-/** As small as it can be: what has a smaller disk could not be made from the image. */
+/** The sandbox that is baked: nobody talks to it, and it may be smaller than the stack. */
 export function bakeFile(
   parent: StackFile,
   { size, ...names }: { of: string; name: string; size: string | undefined },
@@ -179,12 +179,11 @@ export function bakeFile(
   return { ...rest, config: { ...config, ...(size === undefined ? {} : { "hermes:size": size }) } };
 }
 
-/** The size with the smallest disk that carries a gateway; undefined where nothing is known of the region. */
-export function bakeSize({ sizes }: Catalogue, region: string): string | undefined {
-  const carrying = sizes.filter((size) => size.memoryMiB >= MEMORY_MIN_MIB && soldIn(size, region));
-  const smaller = (a: Size, b: Size): number => a.diskGiB - b.diskGiB || a.monthlyUsd - b.monthlyUsd;
-  return [...carrying].sort(smaller)[0]?.slug;
-}
+/** The cheapest size that carries a gateway, on no larger disk than the stack's: what has a smaller one could not be made from it. */
+export const bakeSize = ({ sizes }: Catalogue, { region, diskGiB }: WantedImage): string | undefined =>
+  cheapest(
+    sizes.filter((size) => size.memoryMiB >= MEMORY_MIN_MIB && size.diskGiB <= diskGiB && soldIn(size, region)),
+  )[0]?.slug;
 
 /** A gateway may take minutes to stop, and the disk to be trimmed. */
 const OFF_MS = 600_000;

@@ -111,15 +111,24 @@ export async function snapshot(
   name: string,
   options: WaitOptions = {},
 ): Promise<string> {
-  await account.post(`/v2/droplets/${dropletId}/actions`, { type: "snapshot", name });
+  const refusal = await account
+    .post(`/v2/droplets/${dropletId}/actions`, { type: "snapshot", name })
+    .catch(unprocessable);
   const wait = { timeoutMs: 1_800_000, ...options };
-  const ended = await until(async () => (await dropletOf(account, dropletId))?.["locked"] === false, wait);
+  const ended = await until(async () => (await dropletOf(account, dropletId))?.["locked"] !== true, wait);
   const made = await account.list(`droplets/${dropletId}/snapshots`, {}, "snapshots");
-  // A call whose reply was lost has made one as well: the same disk twice.
+  // Said twice, since the first reply was lost: the same disk twice.
   const [first, ...again] = made.filter((entry) => entry["name"] === name).map(({ id }) => String(id));
   for (const id of again) await account.remove(`/v2/snapshots/${id}`);
   if (first !== undefined && ended) return first;
+  if (refusal !== undefined) throw refusal;
   throw new AccountError(`has made no snapshot of droplet ${dropletId}`);
+}
+
+/** Where the call was said twice, it may be the first one that is in the way of the second. */
+function unprocessable(error: unknown): AccountError {
+  if (error instanceof AccountError && error.status === 422) return error;
+  throw error;
 }
 
 const dropletOf = async (account: Account, id: string): Promise<Entry | undefined> => {
