@@ -6,13 +6,16 @@ import { backupTime } from "../gateway/apply/backup-names";
 import { gatewayStatus } from "../remote/gateway-status";
 import { proveEncrypted } from "./age";
 import { bucketOf, fetchBackup, hasBucket, identityOf, sendBackup, type Restored, type RestoreOptions } from "./backup";
-import { MADE } from "./init";
+import { untilInterrupted } from "./interrupted";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { here, type Surroundings } from "./operate";
-import { resourceLines } from "./pulumi";
 import { plain } from "./scrub";
-import { drillFile, hermesKey } from "./sandbox/file";
-import { createSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
+import { drillFile, shortName } from "./sandbox/file";
+import { originOf } from "./sandbox/origin";
+import { ownSecrets } from "./sandbox/secrets";
+import { outsideOf, takeLease } from "./sandbox/outside";
+import { createSandbox, mustBeSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
+import { slugOf, stackOf } from "./sandbox/names";
 import { sshTarget, stackSecrets } from "./stack";
 
 /** What a drill works with, so that tests can give it something else. */
@@ -88,7 +91,8 @@ export async function runDrill(
     // Nothing is made for one that cannot even be decrypted.
     await proveEncrypted(path, identity);
     const parts = partsOf({ of, path, identity, progress });
-    const result = await untilInterrupted((signal) => drill(parts, signal), io);
+    const said = (): void => void io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
+    const result = await untilInterrupted((signal) => drill(parts, signal), said);
     progress.end();
     const drilled = { ...result, backup: name, seconds: Math.round((Date.now() - started) / 1000) };
     io.stdout.write(options.json === true ? `${JSON.stringify(drilled)}\n` : `${drillText(drilled)}\n`);
@@ -118,23 +122,8 @@ async function chosen(
   throw new CommandError("there is no backup in this folder, and the stack has no bucket: hermes backup", EXIT.input);
 }
 
-/** However often somebody asks: what was begun is removed first. */
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>, io: Surroundings): Promise<T> {
-  const controller = new AbortController();
-  const stop = (): void => {
-    io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
-    controller.abort();
-  };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, stop);
-  // A terminal that was closed takes no more words; that ends nothing.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  try {
-    return await work(controller.signal);
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-  }
-}
+/** A drill that is cut off hard, and never made again, goes with the next sweep. */
+const LIFETIME_MS = 4 * 3_600_000;
 
 interface Drill {
   of: string;
@@ -144,19 +133,26 @@ interface Drill {
 }
 
 function partsOf({ of, path, identity, progress }: Drill): DrillParts {
-  const name = `${of}-drill`;
-  const onLine = resourceLines(progress);
-  const connect = () => sshTarget({ stack: name });
+  const name = slugOf(`${shortName(of)}-drill`);
+  const stack = stackOf(name);
+  const say = (text: string): void => progress.detail(text);
+  const connect = () => sshTarget({ stack });
+  const remove = async (): Promise<void> => removeSandbox(name, await outsideOf(of), { say });
   return {
-    clear: () => removeSandbox(name, { onLine }),
+    clear: async () => {
+      mustBeSandbox(stack);
+      await remove();
+    },
     create: async () => {
       progress.begin(`sandbox ${name}`);
-      const file = drillFile(readStackFile(of), { of, name });
-      await createSandbox({ name, of, file, secrets: drillSecrets(file.config ?? {}) });
+      const lifetime = { expires: new Date(Date.now() + LIFETIME_MS), origin: await originOf() };
+      const file = drillFile(readStackFile(of), { of, stack, lifetime });
+      await createSandbox({ stack, of, file, secrets: ownSecrets(file, { openrouterApiKey: "none-for-a-drill" }) });
+      await takeLease((await outsideOf(of)).account, { name, ...lifetime });
     },
     up: async (signal) => {
       progress.begin("pulumi up");
-      await upSandbox(name, { onLine, signal });
+      await upSandbox(stack, { say, signal });
     },
     restore: async (signal) => {
       progress.begin("restore");
@@ -165,19 +161,9 @@ function partsOf({ of, path, identity, progress }: Drill): DrillParts {
     problem: async () => (await gatewayStatus(await connect(), { agentTurn: false })).problem,
     remove: async () => {
       progress.begin(`removing ${name}`);
-      await removeSandbox(name, { onLine });
+      await remove();
     },
   };
-}
-
-/**
- * Its own, and none of the stack's: what is restored cannot spend from the account of the models, nor pose as the stack.
- */
-function drillSecrets(config: Record<string, unknown>): Record<string, string> {
-  const access = Object.entries(config).find(([key]) => hermesKey(key) === "access")?.[1];
-  const names = ["gatewayToken", "deployKey", ...(access === "ssh" ? ["hostKey"] : [])];
-  const made = names.map((name) => [name, MADE[name]?.() ?? ""]);
-  return { ...Object.fromEntries(made), openrouterApiKey: "none-for-a-drill" } as Record<string, string>;
 }
 
 /** Pure: what a person reads. */
