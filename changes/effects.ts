@@ -58,12 +58,11 @@ const row = (edit: string, steps: readonly Step[], droplet: OnDroplet, note?: st
 const SECRET_ROWS: Readonly<Record<(typeof KNOWN_SECRETS)[number], readonly Row[]>> = {
   openrouterApiKey: [row("`secrets.openrouterApiKey`", SECRETS, "hot", "`openclaw secrets reload`")],
   telegramBotToken: [
-    row("`secrets.telegramBotToken`", SECRETS, "hot", "with `telegram`; the channel connects anew"),
     row(
-      "`secrets.telegramBotToken`, another bot's",
-      ["replace Tag", "update Droplet", ...SECRETS],
+      "`secrets.telegramBotToken`",
+      SECRETS,
       "hot",
-      "with `telegram`; a tag says which bot it is",
+      "with `telegram`; the channel connects anew; another bot, another tag",
     ),
   ],
   gatewayToken: [row("`secrets.gatewayToken`", SECRETS, "restart")],
@@ -166,7 +165,7 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
   sandbox: [
     row("`sandbox.expires`", ["update Droplet"], "nothing", "a tag; `hermes sandbox extend` does it without an `up`"),
     row("`sandbox.origin`", ["update Droplet"], "nothing", "a tag"),
-    row("`sandbox.idle`", ["update Droplet", ...CONFIG], "beside", "a tag, and the timer starts, ends or counts anew"),
+    row("`sandbox.idle`", ["update Droplet", ...CONFIG], "restart", "counted from the last work of an agent"),
   ],
   secrets: Object.values(SECRET_ROWS).flat(),
 };
