@@ -17,15 +17,14 @@ import {
 } from "../images";
 import { cheapest, soldIn, type Catalogue } from "../planner/catalogue";
 import { runOverSsh } from "../remote/ssh";
-import { drillSecrets, stepsUntil, thrownAway, untilInterrupted } from "./drill";
+import { untilInterrupted } from "./interrupted";
 import { here } from "./operate";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { liveCatalogue } from "./plan/live-catalogue";
 import { stackValues } from "./plan/stack-values";
-import { resourceLines } from "./pulumi";
-import { drillFile, type StackFile } from "./sandbox/file";
-import { createSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
+import type { StackFile } from "./sandbox/file";
 import { sshTarget } from "./stack";
+import { stepsUntil, throwAway, thrownAway, type ThrowAway } from "./throw-away";
 
 export interface BakeOptions {
   stack: string;
@@ -34,16 +33,11 @@ export interface BakeOptions {
 }
 
 /** What a bake works with, so that tests can give it something else. */
-export interface BakeParts {
-  /** Removes what an earlier one left that was cut off hard. */
-  clear(): Promise<void>;
-  create(): Promise<void>;
-  up(signal: AbortSignal): Promise<void>;
+export interface BakeParts extends ThrowAway {
   /** Makes the droplet one without identity, up to its being off. */
   clean(signal: AbortSignal): Promise<Cleaned>;
   /** @returns the image's number */
   snapshot(cleaned: Cleaned, signal: AbortSignal): Promise<string>;
-  remove(): Promise<void>;
 }
 
 export interface Cleaned {
@@ -97,7 +91,8 @@ async function runBake(options: BakeOptions): Promise<Baked> {
   if (there !== undefined) return { id: there.id, name: there.name, baked: false, seconds: 0 };
   const progress = new Progress((text) => void io.stderr.write(text));
   const parts = partsOf({ of: options.stack, wanted, catalogue, account, progress });
-  const made = await untilInterrupted((signal) => bake(parts, wanted.contents, signal), io);
+  const said = (): void => void io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
+  const made = await untilInterrupted((signal) => bake(parts, wanted.contents, signal), said);
   progress.end();
   return { ...made, baked: true, seconds: Math.round((Date.now() - started) / 1000) };
 }
@@ -138,22 +133,13 @@ interface Bake {
 }
 
 function partsOf({ of, wanted, catalogue, account, progress }: Bake): BakeParts {
-  const name = `${of}-bake`;
-  const onLine = resourceLines(progress);
+  const size = bakeSize(catalogue, wanted);
+  const sandbox = throwAway({ of, purpose: "bake", progress, adjust: (file) => bakeFile(file, size) });
   return {
-    clear: () => removeSandbox(name, { onLine }),
-    create: async () => {
-      progress.begin(`sandbox ${name}`);
-      const file = bakeFile(readStackFile(of), { of, name, size: bakeSize(catalogue, wanted) });
-      await createSandbox({ name, of, file, secrets: drillSecrets(file.config ?? {}) });
-    },
-    up: async (signal) => {
-      progress.begin("pulumi up");
-      await upSandbox(name, { onLine, signal });
-    },
+    ...sandbox,
     clean: async (signal) => {
       progress.begin("cleaning");
-      return await cleanDroplet(account, name, signal);
+      return await cleanDroplet(account, sandbox.stack, signal);
     },
     snapshot: async ({ dropletId, tailscale }, signal) => {
       progress.begin("snapshot");
@@ -163,21 +149,12 @@ function partsOf({ of, wanted, catalogue, account, progress }: Bake): BakeParts 
       await tagImage(account, id, imageTags(wanted.contents)).catch(asCloudFailure);
       return id;
     },
-    remove: async () => {
-      progress.begin(`removing ${name}`);
-      await removeSandbox(name, { onLine });
-    },
   };
 }
 
-/** The sandbox that is baked: nobody talks to it, and it may be smaller than the stack. */
-export function bakeFile(
-  parent: StackFile,
-  { size, ...names }: { of: string; name: string; size: string | undefined },
-): StackFile {
-  const { config = {}, ...rest } = drillFile(parent, names);
-  return { ...rest, config: { ...config, ...(size === undefined ? {} : { "hermes:size": size }) } };
-}
+/** The sandbox that is baked: it may be smaller than the stack. */
+export const bakeFile = (file: StackFile, size: string | undefined): StackFile =>
+  size === undefined ? file : { ...file, config: { ...file.config, "hermes:size": size } };
 
 /** The cheapest size that carries a gateway, on no larger disk than the stack's: what has a smaller one could not be made from it. */
 export const bakeSize = ({ sizes }: Catalogue, { region, diskGiB }: WantedImage): string | undefined =>

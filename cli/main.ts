@@ -12,6 +12,7 @@ import { addPairCommands } from "./pair";
 import { addPlanCommand } from "./plan";
 import { addRotateCommand } from "./rotate";
 import { addSshCommand } from "./ssh";
+import { addSandboxCommands } from "./sandbox";
 import { sshTarget, type StackOptions } from "./stack";
 import { addUpgradeCommand } from "./upgrade";
 import { addSweepCommand } from "./sweep";
@@ -58,6 +59,7 @@ function program(): Command {
   addBackupCommands(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);
+  addSandboxCommands(hermes);
   addImageCommands(hermes);
   addLocalCommands(hermes);
   return hermes;

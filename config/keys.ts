@@ -28,6 +28,7 @@ export const KEYS = {
   verify: "object",
   bootstrapRevision: "integer",
   sources: "object",
+  sandbox: "object",
   secrets: "object",
 } as const satisfies Record<string, KeyType>;
 

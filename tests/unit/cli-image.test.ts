@@ -68,26 +68,6 @@ describe("a bake", () => {
 });
 
 describe("the sandbox that is baked", () => {
-  const parent = {
-    config: {
-      "hermes:size": "s-8vcpu-16gb",
-      "hermes:tailnet": { tag: "tag:hermes", hostname: "hermes" },
-      "hermes:verify": { agentTurn: true },
-      "hermes:ollama": "require",
-    },
-  };
-
-  it("has a size of its own, no volume and no local model, and asks no agent", () => {
-    const file = bakeFile(parent, { of: "hermes", name: "hermes-bake", size: "s-1vcpu-2gb" });
-    expect(file.config).toMatchObject({
-      "hermes:size": "s-1vcpu-2gb",
-      "hermes:volumeGiB": 0,
-      "hermes:ollama": "off",
-      "hermes:verify": { agentTurn: false },
-      "hermes:tailnet": { hostname: "hermes-bake", ephemeral: true },
-    });
-  });
-
   it("is of the cheapest size that the region sells, on no larger disk than the stack's", () => {
     const catalogue = shippedCatalogue();
     const wanted = { contents: CONTENTS, region: "fra1", diskGiB: 320 };
@@ -96,9 +76,9 @@ describe("the sandbox that is baked", () => {
     const sizes = catalogue.sizes.map((size) => ({ ...size, regions: size.slug === "s-2vcpu-4gb" ? ["fra1"] : [] }));
     expect(bakeSize({ ...catalogue, sizes }, wanted)).toBe("s-2vcpu-4gb");
     expect(bakeSize({ ...catalogue, sizes }, { ...wanted, region: "ams3" })).toBeUndefined();
-    expect(bakeFile(parent, { of: "hermes", name: "hermes-bake", size: undefined }).config).toMatchObject({
-      "hermes:size": "s-8vcpu-16gb",
-    });
+    const file = { config: { "hermes:size": "s-8vcpu-16gb" }, secretsprovider: "x" };
+    expect(bakeFile(file, "c-2")).toEqual({ ...file, config: { "hermes:size": "c-2" } });
+    expect(bakeFile(file, undefined)).toEqual(file);
   });
 });
 
