@@ -46,9 +46,11 @@ say_contents() {
 # All of it comes again, with the user data and with the bundles. The firewall's rules stay loaded until the end.
 remove_hermes() {
   local units=/etc/systemd/system
-  systemctl disable -q tailscaled openclaw-gateway hermes-{agent,nftables,recover,volume}.service hermes-backup.timer
+  systemctl disable -q tailscaled
   umount /var/lib/openclaw
   rm -rf $units/hermes-* $units/openclaw-gateway.service* $units/ollama.service* $units/tailscaled.service.d
+  # What enabled them.
+  find $units -xtype l -delete
   rm -rf /etc/hermes /etc/hermes-agent /etc/openclaw /usr/local/lib/hermes /usr/local/sbin/hermes-apply
   rm -rf /etc/systemd/{journald,resolved}.conf.d/hermes.conf /etc/sysctl.d/90-hermes.conf /etc/apt/apt.conf.d/99hermes
   rm -rf /var/lib/hermes /var/lib/openclaw /srv/hermes/openclaw /srv/hermes/restore /var/lib/ollama /var/cache/hermes
