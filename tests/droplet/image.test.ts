@@ -86,7 +86,13 @@ const ABSENT = [
     "var/log/journal",
   ],
   ...["var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/systemd/timers", "etc/hostname"],
-  ...["etc/netplan/50-cloud-init.yaml", "usr/local/lib/hermes", "usr/local/sbin/hermes-apply", "var/cache/hermes"],
+  ...[
+    "etc/netplan/50-cloud-init.yaml",
+    "opt/hermes",
+    "usr/local/lib/hermes",
+    "usr/local/sbin/hermes-apply",
+    "var/cache/hermes",
+  ],
   "etc/ssh/sshd_config.d/10-hermes.conf",
 ];
 
@@ -181,7 +187,7 @@ describe("sandboxes from it", () => {
     on(droplet(one), "cat /var/lib/hermes/image; stat --format %Y /opt/openclaw/2026.9.6/.hermes-tree.sha256");
 
   it("come up beside each other, one of exactly what is in it, one of another that is installed on top", async () => {
-    const set = ["--set", `image=${image.id}`, "--set", "openclaw.before=2026-09-26"];
+    const set = ["--set", `image="${image.id}"`, "--set", `openclaw.before="2026-09-26"`];
     const [one, two] = await Promise.all([
       hermes("sandbox", "create", "one", "--json"),
       hermes("sandbox", "create", "two", ...set, "--json"),
