@@ -44,7 +44,7 @@ const longLines = (text: string): string[] => text.split(/\s+/).filter((word) =>
 /** While its gateway starts for the first time, a droplet has all that it will ever have of its own. */
 async function noteIdentity(id: number): Promise<void> {
   const starts = async (): Promise<boolean> =>
-    /activ/.test((await execInDroplet(project.lab, id, ["systemctl", "is-active", "openclaw-gateway"])).stdout);
+    /^activ/.test((await execInDroplet(project.lab, id, ["systemctl", "is-active", "openclaw-gateway"])).stdout);
   await waitFor("the gateway of the sandbox starts", () => starts().catch(() => false), {
     timeoutMs: 400_000,
     everyMs: 200,
