@@ -52,7 +52,7 @@ asRoot("the stack hermes, when an image is baked", () => {
   });
 
   it("takes the image when it is told its number: the preview says that the droplet is replaced", async () => {
-    const [old] = droplets();
+    const [old] = structuredClone(droplets());
     const image = await bake();
     const set = await world.bench.pulumi(["config", "set", "hermes:image"], { stdin: image });
     expect(set.code).toBe(0);
