@@ -57,7 +57,14 @@ const row = (edit: string, steps: readonly Step[], droplet: OnDroplet, note?: st
 /** By name; what MCP servers refer to goes by the two ways in which it reaches them. */
 const SECRET_ROWS: Readonly<Record<(typeof KNOWN_SECRETS)[number], readonly Row[]>> = {
   openrouterApiKey: [row("`secrets.openrouterApiKey`", SECRETS, "hot", "`openclaw secrets reload`")],
-  telegramBotToken: [row("`secrets.telegramBotToken`", SECRETS, "hot", "with `telegram`; the channel connects anew")],
+  telegramBotToken: [
+    row(
+      "`secrets.telegramBotToken`",
+      SECRETS,
+      "hot",
+      "with `telegram`; the channel connects anew; another bot, another tag",
+    ),
+  ],
   gatewayToken: [row("`secrets.gatewayToken`", SECRETS, "restart")],
   deployKey: [
     row("`secrets.deployKey`", ["replace SshKey", ...LOGIN], "beside", "`hermes rotate deployKey` first: recover.md"),
@@ -155,6 +162,11 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
     row("`sources.node`", CONFIG, "nothing", "counts when a version is installed"),
     row("`sources.ollama`, without a local model", [], "nothing"),
     row("`sources.tailscale`", [], "nothing", "output `bootstrap.outdated` says so: next `bootstrapRevision`"),
+  ],
+  sandbox: [
+    row("`sandbox.expires`", ["update Droplet"], "nothing", "a tag; `hermes sandbox extend` does it without an `up`"),
+    row("`sandbox.origin`", ["update Droplet"], "nothing", "a tag"),
+    row("`sandbox.idle`", ["update Droplet", ...CONFIG], "restart", "counted from the last work of an agent"),
   ],
   secrets: Object.values(SECRET_ROWS).flat(),
 };

@@ -6,27 +6,18 @@ import { backupTime } from "../gateway/apply/backup-names";
 import { gatewayStatus } from "../remote/gateway-status";
 import { proveEncrypted } from "./age";
 import { bucketOf, fetchBackup, hasBucket, identityOf, sendBackup, type Restored, type RestoreOptions } from "./backup";
-import { MADE } from "./init";
+import { untilInterrupted } from "./interrupted";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { here, type Surroundings } from "./operate";
-import { resourceLines } from "./pulumi";
 import { plain } from "./scrub";
-import { drillFile, hermesKey } from "./sandbox/file";
-import { createSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
 import { sshTarget, stackSecrets } from "./stack";
+import { stepsUntil, throwAway, thrownAway, type ThrowAway } from "./throw-away";
 
 /** What a drill works with, so that tests can give it something else. */
-export interface DrillParts {
-  /** Removes what an earlier one left that was cut off hard. @throws CommandError where somebody else's stack has the name */
-  clear(): Promise<void>;
-  /** A stack without resources. */
-  create(): Promise<void>;
-  up(signal: AbortSignal): Promise<void>;
+export interface DrillParts extends ThrowAway {
   restore(signal: AbortSignal): Promise<Restored>;
   /** Why the gateway in the sandbox is not well on the restored state. */
   problem(): Promise<string | undefined>;
-  /** @throws CommandError that names what is left */
-  remove(): Promise<void>;
 }
 
 export interface Drilled extends Restored {
@@ -42,27 +33,11 @@ export interface Drilled extends Restored {
  *
  * @throws CommandError when the sandbox did not come up, was interrupted (130), or is not removed
  */
-export async function drill(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
-  await parts.clear();
-  const proven = await prove(parts, signal).catch((error: Error) => (signal.aborted ? interrupted() : error));
-  const left = await parts.remove().catch((error: Error) => error);
-  if (!(left instanceof Error)) return unlessError(proven);
-  if (!(proven instanceof Error)) throw left;
-  throw new CommandError(`${proven.message}\n${left.message}`, EXIT.cloud);
-}
-
-const interrupted = (): CommandError => new CommandError("interrupted", EXIT.interrupted);
-
-function unlessError<T>(value: T | Error): T {
-  if (value instanceof Error) throw value;
-  return value;
-}
+export const drill = (parts: DrillParts, signal: AbortSignal): Promise<Restored> =>
+  thrownAway(parts, () => prove(parts, signal), signal);
 
 async function prove(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
-  const steps = async <T>(step: () => Promise<T>): Promise<T> => {
-    if (signal.aborted) throw interrupted();
-    return await step();
-  };
+  const steps = stepsUntil(signal);
   await steps(() => parts.create());
   await steps(() => parts.up(signal));
   const restored = await steps(() => parts.restore(signal));
@@ -88,7 +63,8 @@ export async function runDrill(
     // Nothing is made for one that cannot even be decrypted.
     await proveEncrypted(path, identity);
     const parts = partsOf({ of, path, identity, progress });
-    const result = await untilInterrupted((signal) => drill(parts, signal), io);
+    const said = (): void => void io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
+    const result = await untilInterrupted((signal) => drill(parts, signal), said);
     progress.end();
     const drilled = { ...result, backup: name, seconds: Math.round((Date.now() - started) / 1000) };
     io.stdout.write(options.json === true ? `${JSON.stringify(drilled)}\n` : `${drillText(drilled)}\n`);
@@ -118,24 +94,6 @@ async function chosen(
   throw new CommandError("there is no backup in this folder, and the stack has no bucket: hermes backup", EXIT.input);
 }
 
-/** However often somebody asks: what was begun is removed first. */
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>, io: Surroundings): Promise<T> {
-  const controller = new AbortController();
-  const stop = (): void => {
-    io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
-    controller.abort();
-  };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, stop);
-  // A terminal that was closed takes no more words; that ends nothing.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  try {
-    return await work(controller.signal);
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-  }
-}
-
 interface Drill {
   of: string;
   path: string;
@@ -144,40 +102,16 @@ interface Drill {
 }
 
 function partsOf({ of, path, identity, progress }: Drill): DrillParts {
-  const name = `${of}-drill`;
-  const onLine = resourceLines(progress);
-  const connect = () => sshTarget({ stack: name });
+  const sandbox = throwAway({ of, purpose: "drill", progress });
+  const connect = () => sshTarget({ stack: sandbox.stack });
   return {
-    clear: () => removeSandbox(name, { onLine }),
-    create: async () => {
-      progress.begin(`sandbox ${name}`);
-      const file = drillFile(readStackFile(of), { of, name });
-      await createSandbox({ name, of, file, secrets: drillSecrets(file.config ?? {}) });
-    },
-    up: async (signal) => {
-      progress.begin("pulumi up");
-      await upSandbox(name, { onLine, signal });
-    },
+    ...sandbox,
     restore: async (signal) => {
       progress.begin("restore");
       return await sendBackup(await connect(), path, identity, { verbs: "restore", signal });
     },
     problem: async () => (await gatewayStatus(await connect(), { agentTurn: false })).problem,
-    remove: async () => {
-      progress.begin(`removing ${name}`);
-      await removeSandbox(name, { onLine });
-    },
   };
-}
-
-/**
- * Its own, and none of the stack's: what is restored cannot spend from the account of the models, nor pose as the stack.
- */
-function drillSecrets(config: Record<string, unknown>): Record<string, string> {
-  const access = Object.entries(config).find(([key]) => hermesKey(key) === "access")?.[1];
-  const names = ["gatewayToken", "deployKey", ...(access === "ssh" ? ["hostKey"] : [])];
-  const made = names.map((name) => [name, MADE[name]?.() ?? ""]);
-  return { ...Object.fromEntries(made), openrouterApiKey: "none-for-a-drill" } as Record<string, string>;
 }
 
 /** Pure: what a person reads. */

@@ -3,6 +3,7 @@ import { gatewayStatus } from "../remote/gateway-status";
 import { openTunnel } from "../remote/ssh";
 import { addBackupCommands } from "./backup";
 import { addDoctorCommand } from "./doctor";
+import { addImageCommands } from "./image";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
 import { addLogsCommand } from "./logs";
@@ -12,6 +13,7 @@ import { addPlanCommand } from "./plan";
 import { addReportCommand } from "./report";
 import { addRotateCommand } from "./rotate";
 import { addSshCommand } from "./ssh";
+import { addSandboxCommands } from "./sandbox";
 import { sshTarget, type StackOptions } from "./stack";
 import { addUpgradeCommand } from "./upgrade";
 import { addSweepCommand } from "./sweep";
@@ -61,6 +63,8 @@ function program(): Command {
   addSweepCommand(hermes);
   addReportCommand(hermes);
   addUpCommand(hermes);
+  addSandboxCommands(hermes);
+  addImageCommands(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

@@ -11,6 +11,8 @@ export interface PulumiResult {
 export interface PulumiOptions {
   stdin?: string;
   cwd?: string;
+  /** Over the environment. */
+  env?: Record<string, string>;
   /** Told each line of its output as it comes. */
   onLine?: (line: string) => void;
   /**
@@ -30,7 +32,8 @@ const PATIENCE_MS = 30_000;
 export function runPulumi(args: string[], options: PulumiOptions = {}): Promise<PulumiResult> {
   return new Promise((resolve, reject) => {
     const detached = options.signal !== undefined;
-    const child = spawn("pulumi", args, { cwd: options.cwd ?? process.cwd(), stdio: "pipe", detached });
+    const env = { ...process.env, ...options.env };
+    const child = spawn("pulumi", args, { cwd: options.cwd ?? process.cwd(), env, stdio: "pipe", detached });
     const kept = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => (kept[stream] += text));

@@ -82,8 +82,8 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   }
 }
 
-/** Without its secrets decrypted: ids are all that is compared. */
-async function stateOf(stack: string): Promise<StateResource[]> {
+/** Without its secrets decrypted. */
+export async function stateOf(stack: string): Promise<StateResource[]> {
   const exported = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as {
     deployment?: { resources?: StateResource[] } | null;
   };
@@ -91,7 +91,7 @@ async function stateOf(stack: string): Promise<StateResource[]> {
 }
 
 /** Where the token stands in the stack's file and not in the environment. */
-async function providerConfig(stack: string): Promise<{ get(key: string): string | undefined }> {
+export async function providerConfig(stack: string): Promise<{ get(key: string): string | undefined }> {
   const read = async (key: string): Promise<string | undefined> => {
     const { code, stdout } = await runPulumi(["config", "get", `digitalocean:${key}`, "--stack", stack]);
     return code === 0 ? stdout.trim() : undefined;

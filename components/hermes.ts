@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
 import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
 import { publicKeyOf } from "../config/public-key";
+import { botTag, sandboxTags } from "../config/sandbox";
 import type { Account } from "../digitalocean/account";
 import {
   activateBundle,
@@ -85,6 +87,7 @@ export class Hermes extends pulumi.ComponentResource {
             renderUserData({ ...birth, tailnetKey, deployPublicKey, ...(hostKey ? { hostKey } : {}) }),
           ),
         tag: perimeter.tag,
+        moreTags: [...sandboxTags(config), ...this.botTags(name, args)],
         dropletAfter: [perimeter, tailnet.slot],
         bootstrapId: id,
       },
@@ -167,6 +170,15 @@ export class Hermes extends pulumi.ComponentResource {
       gatewayToken: secret(args, "gatewayToken"),
     };
     this.registerOutputs({});
+  }
+
+  /** Which bot polls here, for whoever is about to let another droplet poll it. */
+  private botTags(name: string, args: HermesArgs): pulumi.Output<string>[] {
+    if (args.config.telegram === undefined) return [];
+    const tag = pulumi.unsecret(
+      secret(args, "telegramBotToken").apply((token) => botTag(token) ?? "hermes-telegram-bot"),
+    );
+    return [new digitalocean.Tag(`${name}-bot`, { name: tag }, { parent: this }).name];
   }
 }
 

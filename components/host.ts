@@ -21,6 +21,8 @@ export interface HostArgs {
   userData: pulumi.Input<string>;
   /** Puts the droplet behind the perimeter's firewall. */
   tag: pulumi.Input<string>;
+  /** Say more about it, and bring it under no firewall. Edited in place. */
+  moreTags: pulumi.Input<string>[];
   /**
    * What must exist before the droplet does. Not a `dependsOn` of the component: the volume, which outlives a
    * `destroy --exclude-protected`, would keep all of that alive with it.
@@ -59,7 +61,7 @@ export class Host extends pulumi.ComponentResource {
         resizeDisk: args.growDisk,
         // Not the resource's output: a key that is replaced would take the droplet with it, ignoreChanges or not.
         sshKeys: [pulumi.output(args.publicKey).apply(fingerprintOf)],
-        tags: [args.tag],
+        tags: [args.tag, ...args.moreTags],
         volumeIds: this.volume === undefined ? [] : [this.volume.id],
         userData: pulumi.secret(args.userData),
       },

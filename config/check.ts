@@ -12,6 +12,7 @@ import { checkBudget, readPolicy } from "./policy";
 import { checkPorts } from "./ports";
 import type { Problem } from "./problem";
 import { isAbsent, Reader } from "./reader";
+import { checkSandbox, readSandbox } from "./sandbox";
 import { checkSecrets } from "./secrets";
 import type { HermesConfig, TailnetConfig, TelegramConfig } from "./types";
 import { readUrl } from "./urls";
@@ -54,6 +55,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const verify = reader.map("hermes:verify", raw["verify"], ["agentTurn"]);
   const models = readModels(reader, raw["models"]);
   const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined });
+  const sandbox = readSandbox(reader, raw["sandbox"], context.stack);
   const own = Object.values(agents).flatMap(({ model }) => (model === undefined ? [] : [model]));
   const config: HermesConfig = {
     stack: context.stack,
@@ -75,9 +77,11 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     policy: readPolicy(reader, raw["policy"]),
     bootstrapRevision: readRevision(reader, raw["bootstrapRevision"]),
     sources: readSources(reader, raw["sources"], node.version),
+    ...(sandbox ? { sandbox } : {}),
   };
   for (const name of KEY_NAMES) checkPlainValue(reader, `hermes:${name}`, raw[name]);
   checkEphemeral(reader, config);
+  checkSandbox(reader, config);
   checkLocalModel(reader, config, context.catalogue);
   checkBudget(reader, config, context.catalogue);
   const needed = neededSecrets(config);
@@ -93,7 +97,9 @@ function checkNames(reader: Reader, stack: string): void {
     ? "it has characters that a volume's name may not have"
     : volume.length > VOLUME_NAME_MAX
       ? `the volume's name, ${volume}, would have ${volume.length} characters`
-      : undefined;
+      : stack === "sandbox"
+        ? "Pulumi.sandbox.yaml is the template of sandboxes, and hermes-sandbox the tag of them all"
+        : undefined;
   if (wrong === undefined) return;
   const allowed = `Lower-case letters, digits and -, a letter first, no - at the end, at most ${max}.`;
   reader.reject("the stack's name", stack, wrong, allowed, "Rename it: pulumi stack rename NAME.");

@@ -29,6 +29,7 @@ export const KEYS = {
   policy: "object",
   bootstrapRevision: "integer",
   sources: "object",
+  sandbox: "object",
   secrets: "object",
 } as const satisfies Record<string, KeyType>;
 

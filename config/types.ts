@@ -39,6 +39,18 @@ export interface HermesConfig {
   /** Raised by one to replace the droplet on purpose. */
   bootstrapRevision: number;
   sources: SourcesConfig;
+  /** Absent: a stack that stays. */
+  sandbox?: SandboxConfig;
+}
+
+/** A throw-away stack; written by `hermes sandbox`. */
+export interface SandboxConfig {
+  /** RFC 3339, UTC, to the second: when the sweep takes it. */
+  expires: string;
+  /** Tells whose engine keeps its state: eight hexadecimal digits. */
+  origin: string;
+  /** Without an agent's work for so long the droplet switches itself off; absent: it does not. */
+  idleMinutes?: number;
 }
 
 export type Access = { mode: "tailnet" } | { mode: "ssh"; adminCidrs: string[] };

@@ -66,6 +66,19 @@ export function gatewayFiles(
     ...(config.volumeGiB > 0 ? volumeFiles(config.volumeGiB) : {}),
     ...scripts(),
     ...(local === undefined ? {} : ollamaFiles(local)),
+    ...idleFiles(config),
+  };
+}
+
+/** A sandbox that ends itself. */
+function idleFiles({ sandbox }: HermesConfig): Record<string, BundleFile> {
+  if (sandbox?.idleMinutes === undefined) return {};
+  return {
+    "/etc/hermes/idle": textFile(`${sandbox.idleMinutes}\n`, DATA),
+    [`${UNITS}/hermes-idle.service`]: textFile(read("hermes-idle.service"), DATA),
+    [`${UNITS}/hermes-idle.timer`]: textFile(read("hermes-idle.timer"), DATA),
+    [`${UNITS}/openclaw-gateway.service.d/idle.conf`]: textFile(lines(["[Unit]", "Wants=hermes-idle.timer"]), DATA),
+    [`${HELPERS_DIR}/idle.sh`]: programFile("idle.sh"),
   };
 }
 

@@ -29,6 +29,9 @@ export async function remove(found: readonly Stray[], options: RemoveOptions): P
 async function removeOne(one: Stray, options: RemoveOptions): Promise<boolean> {
   const { account } = options;
   switch (one.kind) {
+    case "tailnet key":
+      await options.tailnet?.removeKey(one.id);
+      return options.tailnet !== undefined;
     case "tailnet node":
       await options.tailnet?.remove(one.id);
       return options.tailnet !== undefined;
@@ -37,6 +40,9 @@ async function removeOne(one: Stray, options: RemoveOptions): Promise<boolean> {
       return true;
     case "volume":
       await account.remove(`/v2/volumes/${one.id}`);
+      return true;
+    case "snapshot":
+      await account.remove(`/v2/snapshots/${one.id}`);
       return true;
     case "firewall":
       await account.remove(`/v2/firewalls/${one.id}`);

@@ -29,9 +29,11 @@ const TYPES: Record<string, ThingKind> = {
 
 export function knownOf(resources: readonly StateResource[]): Known {
   const ids: Known["ids"] = {
+    "tailnet key": new Set(),
     "tailnet node": new Set(),
     droplet: new Set(),
     volume: new Set(),
+    snapshot: new Set(),
     firewall: new Set(),
     "ssh key": new Set(),
     tag: new Set(),

@@ -3,7 +3,9 @@ import type { TailnetDevice } from "../tailnet/api";
 import { ourNodes, type NodeIdentity } from "../tailnet/nodes";
 import { isMap, type Account, type Entry } from "../digitalocean/account";
 
-export const KINDS = ["tailnet node", "droplet", "volume", "firewall", "ssh key", "tag"] as const;
+export const KINDS = [
+  ...(["tailnet key", "tailnet node", "droplet", "volume", "snapshot", "firewall", "ssh key", "tag"] as const),
+] as const;
 export type ThingKind = (typeof KINDS)[number];
 
 /** Something outside that carries a stack's tag or name. */
@@ -28,20 +30,24 @@ export interface Identity {
 
 type List = (account: Account, identity: Identity) => Promise<Thing[]>;
 
-const text = (entry: Entry, key: string): string => {
+export const text = (entry: Entry, key: string): string => {
   const value = entry[key];
   // Printed: nothing in it may move a terminal's cursor.
   return value === undefined || value === null ? "" : String(value).replace(/\p{Cc}+/gu, " ");
 };
 
-const born = (entry: Entry): string => (text(entry, "created_at") === "" ? "" : `made ${text(entry, "created_at")}`);
+export const born = (entry: Entry): string =>
+  text(entry, "created_at") === "" ? "" : `made ${text(entry, "created_at")}`;
 
-const regionOf = (entry: Entry): string => (isMap(entry["region"]) ? text(entry["region"], "slug") : "");
+export const regionOf = (entry: Entry): string => (isMap(entry["region"]) ? text(entry["region"], "slug") : "");
 
-const detail = (...parts: string[]): string => parts.filter((part) => part !== "").join(", ");
+export const detail = (...parts: string[]): string => parts.filter((part) => part !== "").join(", ");
+
+/** What a stack is searched for at DigitalOcean. */
+type StackKind = Exclude<ThingKind, "tailnet key" | "tailnet node" | "snapshot">;
 
 /** How each kind is found: droplets by our tag, the rest by the exact name that the program gives. */
-export const LISTS: Record<Exclude<ThingKind, "tailnet node">, List> = {
+export const LISTS: Record<StackKind, List> = {
   droplet: async (account, { names }) =>
     (await account.list("droplets", { tag_name: names.tag })).map((entry) => ({
       kind: "droplet",
@@ -94,8 +100,7 @@ const body = (line: string): string => line.trim().split(/\s+/).slice(0, 2).join
 
 /** Everything on DigitalOcean, in the order in which it can be removed. */
 export async function thingsOf(account: Account, identity: Identity): Promise<Thing[]> {
-  const lists = KINDS.flatMap((kind) => (kind === "tailnet node" ? [] : [LISTS[kind](account, identity)]));
-  return (await Promise.all(lists)).flat();
+  return (await Promise.all(Object.values(LISTS).map((list) => list(account, identity)))).flat();
 }
 
 export function nodesOf(devices: TailnetDevice[], identity: NodeIdentity): Thing[] {

@@ -89,6 +89,28 @@ export class TailnetApi {
     return reply.ok && ((await reply.json()) as { invalid?: boolean }).invalid !== true;
   }
 
+  /** Auth keys by their description. Some control servers list no descriptions: then each is asked for. */
+  async keysDescribed(wanted: (description: string) => boolean): Promise<{ id: string; description: string }[]> {
+    const path = `/api/v2/tailnet/${this.credentials.tailnet}/keys`;
+    const { keys } = (await (await this.call("GET", path)).json()) as { keys: { id: string; description?: string }[] };
+    const found: { id: string; description: string }[] = [];
+    for (const { id, description } of keys ?? []) {
+      const text = description ?? (await this.descriptionOf(`${path}/${id}`));
+      if (wanted(text)) found.push({ id, description: text });
+    }
+    return found;
+  }
+
+  private async descriptionOf(path: string): Promise<string> {
+    const reply = await this.call("GET", path, { mayBeGone: true });
+    return reply.ok ? (((await reply.json()) as { description?: string }).description ?? "") : "";
+  }
+
+  /** One that is gone already is fine. */
+  async removeKey(id: string): Promise<void> {
+    await this.call("DELETE", `/api/v2/tailnet/${this.credentials.tailnet}/keys/${id}`, { mayBeGone: true });
+  }
+
   /** Removes a node; one that is gone already is fine. */
   async remove(id: string): Promise<void> {
     await this.call("DELETE", `/api/v2/device/${id}`, { mayBeGone: true });

@@ -1,24 +1,56 @@
 // A throw-away stack beside one that stays, made of the very program and removed without a trace.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
+import { sandboxName } from "../../config/sandbox";
+import type { SandboxStack } from "../../sweep/sandboxes";
 import { setConfig } from "../init";
 import { CommandError, EXIT } from "../output";
-import { pulumiOutput, runPulumi, type PulumiResult } from "../pulumi";
-import { sweep, sweepText } from "../sweep";
-import { SANDBOX_OF, secureKeys, shortName, type StackFile } from "./file";
+import { asMap } from "../plan/stack-values";
+import { pulumiOutput } from "../pulumi";
+import { stateOf } from "../sweep";
+import { destroy, engineStack, EngineError, up } from "./engine";
+import { MAKER, PHASE, SANDBOX_OF, secureKeys, shortName, type Phase, type StackFile } from "./file";
+import { free } from "./free";
+import { isDead, makerText } from "./lock";
+import { stackOf } from "./names";
+import { removeThings, type Outside } from "./outside";
+import { withStandingFolders } from "./relocate";
 
 const pathOf = (stack: string): string => join(process.cwd(), `Pulumi.${shortName(stack)}.yaml`);
 
 /** @throws CommandError when there is none */
 export function readStackFile(stack: string): StackFile {
-  if (existsSync(pathOf(stack))) return (load(readFileSync(pathOf(stack), "utf8")) as StackFile | null) ?? {};
+  const file = stackFile(stack);
+  if (file !== undefined) return file;
   throw new CommandError(`${pathOf(stack)} is missing: a sandbox is made after the stack's file`, EXIT.input);
 }
 
+export function stackFile(stack: string): StackFile | undefined {
+  if (!existsSync(pathOf(stack))) return undefined;
+  return (load(readFileSync(pathOf(stack), "utf8")) as StackFile | null) ?? {};
+}
+
+/** Whole or not at all: whoever is killed meanwhile leaves a file that can be read. */
+export function writeStackFile(stack: string, file: StackFile): void {
+  const next = `${pathOf(stack)}.new`;
+  writeFileSync(next, dump(file, { lineWidth: -1 }), { mode: 0o600 });
+  renameSync(next, pathOf(stack));
+}
+
+/** Sets keys of the file's configuration. */
+export function editStackFile(stack: string, values: Record<string, unknown>): void {
+  const file = readStackFile(stack);
+  writeStackFile(stack, { ...file, config: { ...file.config, ...values } });
+}
+
+/** From now on this process works on it; when it dies, what it did is unfinished. */
+export const beginPhase = (stack: string, phase: Phase): void =>
+  editStackFile(stack, { [PHASE]: phase, [MAKER]: makerText() });
+
 export interface SandboxWish {
   /** Name of the sandbox's stack. */
-  name: string;
+  stack: string;
   /** The stack that it is made after. */
   of: string;
   file: StackFile;
@@ -27,100 +59,150 @@ export interface SandboxWish {
 }
 
 /** A stack without resources yet. There must be none of its name: {@link removeSandbox}. */
-export async function createSandbox({ name, of, file, secrets }: SandboxWish): Promise<void> {
-  writeFileSync(pathOf(name), dump(file, { lineWidth: -1 }), { mode: 0o600 });
+export async function createSandbox({ stack, of, file, secrets }: SandboxWish): Promise<void> {
+  writeStackFile(stack, file);
+  beginPhase(stack, "making");
   const provider = typeof file["secretsprovider"] === "string" ? ["--secrets-provider", file["secretsprovider"]] : [];
-  await pulumiOutput(["stack", "init", name, "--no-select", ...provider]).catch((error: Error) => {
-    rmSync(pathOf(name), { force: true });
+  await pulumiOutput(["stack", "init", stack, "--no-select", ...provider]).catch((error: Error) => {
+    rmSync(pathOf(stack), { force: true });
     throw error;
   });
-  const onStack = ["--stack", name];
+  const onStack = ["--stack", stack];
+  // Not by the Automation API: it hands values over as arguments.
   for (const key of secureKeys(readStackFile(of)))
     await setConfig(onStack, key, (await pulumiOutput(["config", "get", key, "--stack", of])).trim(), ["--secret"]);
   for (const [key, value] of Object.entries(secrets))
     await setConfig(onStack, `hermes:secrets.${key}`, value, ["--path", "--secret"]);
 }
 
-async function isThere(name: string): Promise<boolean> {
-  const stacks = JSON.parse(await pulumiOutput(["stack", "ls", "--json"])) as { name: string }[];
-  return stacks.some((stack) => shortName(stack.name) === shortName(name));
-}
-
 export interface RunOptions {
-  onLine?: (line: string) => void;
+  say?: (text: string) => void;
 }
 
-/** @throws CommandError with the engine's last words; 130 when it was interrupted */
-export async function upSandbox(name: string, options: RunOptions & { signal: AbortSignal }): Promise<void> {
-  const result = await runPulumi(["up", "--yes", "--skip-preview", "--stack", name], options);
-  if (options.signal.aborted) {
+/**
+ * @param workDir folder of the program
+ * @throws CommandError with the engine's last words; 130 when it was interrupted
+ */
+export async function upSandbox(
+  stack: string,
+  { signal, say = () => undefined, workDir = process.cwd() }: RunOptions & { signal: AbortSignal; workDir?: string },
+): Promise<void> {
+  const running = await engineStack(stack, workDir);
+  const failed = await up(running, { say, signal }).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  if (signal.aborted) {
     // Where it had to be asked twice it left its lock.
-    await runPulumi(["cancel", "--yes", "--stack", name]);
+    await running.cancel().catch(() => undefined);
     throw new CommandError("interrupted", EXIT.interrupted);
   }
-  if (result.code !== 0)
-    throw new CommandError(`the sandbox ${name} did not come up:\n  ${lastWords(result)}`, EXIT.cloud);
+  if (failed === undefined) return;
+  if (!(failed instanceof EngineError)) throw failed;
+  throw new CommandError(`the sandbox ${shortName(stack)} did not come up:\n  ${indented(failed.message)}`, EXIT.cloud);
 }
 
 /** A call that failed may work at once afterwards. */
 const ATTEMPTS = 3;
 
 /**
- * Removes everything of a sandbox, and looks whether it did: droplet, firewall, key, tag, tailnet node, stack, file. One
- * that is not there is fine. The engine is out of Ctrl-C's reach meanwhile.
+ * Removes everything of a sandbox, and looks whether it did: droplet, firewall, key, tags, tailnet node, stack, file. One that
+ * is not there is fine. The engine is out of Ctrl-C's reach meanwhile. What it cannot remove goes by its names.
  *
- * @throws CommandError that names what is left, and how to go on; refuses a stack that is no sandbox
+ * @throws CommandError that names what is left, and how to go on
  */
-export async function removeSandbox(name: string, options: RunOptions = {}): Promise<void> {
-  if (!(await isThere(name))) {
-    if (isSandboxFile(name)) rmSync(pathOf(name));
-    return;
-  }
-  mustBeSandbox(name);
-  const destroy = () => runPulumi([...DESTROY, name], { ...options, signal: new AbortController().signal });
-  let destroyed = await destroy();
-  for (let attempt = 1; destroyed.code !== 0 && attempt < ATTEMPTS && !isLocked(destroyed); attempt++)
-    destroyed = await destroy();
-  if (destroyed.code !== 0) throw notRemoved(name, lastWords(destroyed), isLocked(destroyed));
-  const report = await sweep({ stack: name, yes: true }).catch((error: Error) => {
+export async function removeSandbox(
+  name: string,
+  outside: Outside,
+  { say = () => undefined }: RunOptions = {},
+): Promise<void> {
+  const stack = stackOf(name);
+  const isThere = await hasStack(stack);
+  if (isThere) await destroyStack(stack, say);
+  await removeThings(name, outside, say).catch((error: Error) => {
     throw notRemoved(name, error.message);
   });
-  if (report.found.length > report.removed.length || report.notLookedAt.length > 0)
-    throw notRemoved(name, sweepText(report));
-  await pulumiOutput(["stack", "rm", "--yes", "--remove-backups", "--stack", name]);
+  // Last, and after the lease: whoever sweeps takes a lease without its stack for lost.
+  if (isThere)
+    await pulumiOutput(["stack", "rm", "--yes", "--force", "--remove-backups", "--stack", stack]).catch(
+      async (error: Error) => {
+        if (await hasStack(stack)) throw notRemoved(name, error.message);
+      },
+    );
+  for (const path of [pathOf(stack), `${pathOf(stack)}.new`]) rmSync(path, { force: true });
 }
 
-/** Refreshed first: what an interrupted run had begun is in the cloud, and not in the state. */
-const DESTROY = ["destroy", "--yes", "--skip-preview", "--refresh", "--stack"];
-
-const isLocked = ({ stdout, stderr }: PulumiResult): boolean => /locked by \d+ lock/.test(stdout + stderr);
-
-const isSandboxFile = (name: string): boolean =>
-  existsSync(pathOf(name)) && typeof readStackFile(name).config?.[SANDBOX_OF] === "string";
-
-function mustBeSandbox(name: string): void {
-  if (isSandboxFile(name)) return;
-  throw new CommandError(
-    `there is a stack ${name}, and its file does not say ${SANDBOX_OF}: it is no sandbox, and stays as it is.\n` +
-      `  If it is not needed: pulumi destroy --stack ${name}; pulumi stack rm ${name}`,
-    EXIT.refused,
-  );
+/** By the engine; what is left where it fails is found by its names. @throws CommandError where another run works on it */
+async function destroyStack(stack: string, say: (text: string) => void): Promise<void> {
+  const orphaned = isUnfinished(stackFile(stack));
+  if (stackFile(stack) !== undefined) beginPhase(stack, "leaving");
+  const options = { say, signal: new AbortController().signal };
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const running = await engineStack(stack, process.cwd());
+    const failed = await withStandingFolders(running)
+      .then(() => destroy(running, options))
+      .then(
+        () => undefined,
+        (error: Error) => error,
+      );
+    if (failed === undefined) return;
+    if (!(failed instanceof EngineError)) throw failed;
+    const words = `${failed.result.stdout}\n${failed.result.stderr}`;
+    if (!(await free(running, words, { orphaned, say })) && attempt === ATTEMPTS)
+      say(`the engine could not remove all of it (${failed.message.split("\n")[0]}); the rest goes by its names`);
+  }
 }
 
-function notRemoved(name: string, why: string, locked = false): CommandError {
-  const held = `Another run works on it, or was killed; in the second case: pulumi cancel --yes --stack ${name}\n  Then`;
+export async function hasStack(stack: string): Promise<boolean> {
+  return (await stackNames()).some((each) => shortName(each) === shortName(stack));
+}
+
+export async function stackNames(): Promise<string[]> {
+  const stacks = JSON.parse(await pulumiOutput(["stack", "ls", "--json"])) as { name: string }[];
+  return stacks.map(({ name }) => name);
+}
+
+/** The sandboxes whose stack or file is here. */
+export async function sandboxStacks(): Promise<SandboxStack[]> {
+  const files = readdirSync(process.cwd()).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
+  const names = new Set([...(await stackNames()).map(shortName), ...files].flatMap((each) => sandboxName(each) ?? []));
+  return await Promise.all([...names].map(sandboxStack));
+}
+
+async function sandboxStack(name: string): Promise<SandboxStack> {
+  const file = stackFile(stackOf(name));
+  const expires = new Date(String(asMap(file?.config?.["hermes:sandbox"])["expires"]));
+  return {
+    name,
+    ...(Number.isNaN(expires.getTime()) ? {} : { expires }),
+    unfinished: isUnfinished(file),
+    isProtected: await hasProtected(stackOf(name)),
+  };
+}
+
+/** Whoever made it, or removed it, is dead and had not done with it. */
+function isUnfinished(file: StackFile | undefined): boolean {
+  const { [PHASE]: phase, [MAKER]: maker } = file?.config ?? {};
+  return typeof maker === "string" && phase !== "made" && isDead(maker);
+}
+
+const hasProtected = async (stack: string): Promise<boolean> =>
+  (await stateOf(stack).catch(() => [])).some(({ protect }) => protect === true);
+
+/** @throws CommandError where the stack or its file is none of a sandbox */
+export function mustBeSandbox(stack: string): void {
+  const file = stackFile(stack);
+  if (sandboxName(shortName(stack)) !== undefined && (file === undefined || file.config?.[SANDBOX_OF] !== undefined))
+    return;
+  throw new CommandError(`the stack ${stack} is no sandbox, and stays as it is`, EXIT.refused);
+}
+
+function notRemoved(name: string, why: string): CommandError {
   return new CommandError(
-    `the sandbox ${name} is not removed, and costs money:\n  ${why.trim().replaceAll("\n", "\n  ")}\n` +
-      `  ${locked ? held : "Go on with"}: pulumi ${DESTROY.join(" ")} ${name}; ` +
-      `hermes sweep --stack ${name} --yes; pulumi stack rm --yes ${name}`,
+    `the sandbox ${name} is not removed, and costs money:\n  ${indented(why)}\n` +
+      `  Go on with: hermes sandbox destroy ${name}`,
     EXIT.cloud,
   );
 }
 
-const lastWords = ({ stdout, stderr }: PulumiResult): string =>
-  `${stderr}\n${stdout}`
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => /error[:\s]|failed|locked/i.test(line))
-    .slice(0, 6)
-    .join("\n  ");
+const indented = (text: string): string => text.trim().replaceAll("\n", "\n  ");

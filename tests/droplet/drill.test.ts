@@ -11,7 +11,7 @@ jest.setTimeout(900_000);
 
 const project = projectOfFile();
 
-const DRILL = "hermes-drill";
+const DRILL = "sandbox-hermes-drill";
 
 const hermes = (...args: string[]) => project.exec(["node", "cli/hermes.js", ...args]);
 

@@ -1,6 +1,6 @@
 import { drill, drillText, type DrillParts } from "../../cli/drill";
 import { CommandError, EXIT } from "../../cli/output";
-import { drillFile, SANDBOX_OF, sandboxFile, secureKeys, type StackFile } from "../../cli/sandbox/file";
+import { drillFile, leftOutServers, SANDBOX_OF, sandboxFile, secureKeys, type StackFile } from "../../cli/sandbox/file";
 import type { Restored } from "../../cli/backup";
 import { faults, secrets } from "./config-fixture";
 
@@ -25,7 +25,8 @@ const PARENT: StackFile = {
     "digitalocean:apiEndpoint": "https://api.example",
   },
 };
-const NAMES = { of: "hermes", name: "hermes-drill" };
+const LIFETIME = { expires: new Date("2026-11-26T17:45:00Z"), origin: "0a1b2c3d" };
+const NAMES = { of: "hermes", stack: "sandbox-hermes-drill", lifetime: LIFETIME };
 
 /** As the program gets it: keys of its namespace, without secrets. */
 const values = ({ config = {} }: StackFile): Record<string, unknown> =>
@@ -41,7 +42,8 @@ describe("a sandbox's file", () => {
     expect(text).not.toMatch(/secure|telegram|bucket|salt|"assistant"/);
     expect(file.config).toMatchObject({
       "hermes:volumeGiB": 0,
-      "hermes:tailnet": { tag: "tag:hermes", hostname: "assistant-drill", ephemeral: true },
+      "hermes:tailnet": { tag: "tag:hermes", hostname: "hermes-sandbox-hermes-drill", ephemeral: true },
+      "hermes:sandbox": { expires: "2026-11-26T17:45:00Z", origin: "0a1b2c3d" },
       [SANDBOX_OF]: "hermes",
     });
     expect(file.config).not.toHaveProperty(["hermes:bootstrapRevision"]);
@@ -60,17 +62,39 @@ describe("a sandbox's file", () => {
     expect(secureKeys(PARENT)).toEqual(["digitalocean:token"]);
   });
 
-  it("is called after the stack where that has no host name, and after the sandbox where its name is its own", () => {
-    const config = { ...PARENT.config, "hermes:tailnet": {} };
-    const hostname = (of: string, name: string): unknown =>
-      (sandboxFile({ config }, { of, name }).config?.["hermes:tailnet"] as { hostname: string }).hostname;
-    expect(hostname("hermes", "hermes-drill")).toBe("hermes-drill");
-    expect(hostname("work", "work-drill")).toBe("hermes-work-drill");
-    expect(hostname("hermes", "pr-7")).toBe("hermes-pr-7");
+  it("has what the template says, and over it what was set, but for what is a sandbox's own", () => {
+    const template = { "hermes:ollama": "off", "hermes:verify": { agentTurn: true }, "hermes:volumeGiB": 20 };
+    const set = { "verify.agentTurn": false, "models.primary": "openrouter/a/b:free", size: "s-2vcpu-4gb" };
+    const { config } = sandboxFile(PARENT, { ...NAMES, template, set });
+    expect(config).toMatchObject({
+      "hermes:ollama": "off",
+      "hermes:verify": { agentTurn: false },
+      "hermes:models": { primary: "openrouter/a/b:free" },
+      "hermes:size": "s-2vcpu-4gb",
+      "hermes:volumeGiB": 0,
+    });
+  });
+
+  it("has Telegram and its bindings with a bot of its own only", () => {
+    const { config } = sandboxFile(PARENT, { ...NAMES, telegram: true });
+    expect(config).toMatchObject({
+      "hermes:telegram": { ownerId: "123456789" },
+      "hermes:agents": { main: { bindings: [{ channel: "telegram" }] } },
+    });
+  });
+
+  it("goes without the MCP servers that need a secret of the stack's, and says which", () => {
+    const servers = {
+      notes: { command: "/usr/bin/notes" },
+      docs: { url: "https://docs.example/", headers: { "X-Key": { secret: "docsKey" } } },
+    };
+    const parent = { config: { ...PARENT.config, "hermes:mcpServers": servers } };
+    expect(sandboxFile(parent, NAMES).config?.["hermes:mcpServers"]).toEqual({ notes: servers.notes });
+    expect(leftOutServers(parent)).toEqual(["docs"]);
   });
 
   it("is a configuration that the program takes, of a drill too, in which nobody can be reached", () => {
-    const own = { secrets: { ...secrets, openrouterApiKey: "none-for-a-drill" }, stack: NAMES.name };
+    const own = { secrets: { ...secrets, openrouterApiKey: "none-for-a-drill" }, stack: NAMES.stack };
     // Every other key of the committed stack stays; these are the ones that the sandbox takes out.
     const out = { telegram: undefined, backup: undefined };
     expect(faults({ ...values(file), ...out, mcpServers: undefined }, own)).toEqual([]);

@@ -73,7 +73,7 @@ describe("a hermes", () => {
     const firewall = only(seen, FIREWALL);
     expect(firewall.inputs).toMatchObject({ tags: ["hermes"], inboundRules: [] });
     const droplet = only(seen, DROPLET);
-    expect(droplet.inputs).toMatchObject({ tags: ["hermes"] });
+    expect(droplet.inputs["tags"]).toContain("hermes");
     expect(droplet.dependencies.some((urn) => urn.includes(FIREWALL))).toBe(true);
   });
 
@@ -129,6 +129,38 @@ describe("a hermes", () => {
     await expect(forgotten({})).resolves.toBe(false);
     const tailnet = { ...hermesConfig.tailnet, ephemeral: true as const };
     await expect(forgotten({ volumeGiB: 0, tailnet })).resolves.toBe(true);
+  });
+
+  const SANDBOX: Partial<HermesConfig> = {
+    stack: "sandbox-pr-7",
+    volumeGiB: 0,
+    tailnet: { ...hermesConfig.tailnet, hostname: "hermes-sandbox-pr-7", ephemeral: true },
+    sandbox: { expires: "2026-11-26T17:45:00Z", origin: "0a1b2c3d" },
+  };
+
+  it("says on a sandbox's droplet what it is and until when", async () => {
+    const lease = "hermes-expires:2026-11-26t17:45:00z:0a1b2c3d:pr-7";
+    const bot = "hermes-telegram-bot:123";
+    const { tags } = only(await register(SANDBOX), DROPLET).inputs;
+    expect(tags).toEqual(["hermes-sandbox-pr-7", "hermes-sandbox", lease, bot]);
+  });
+
+  it("brings another time, engine or idleness of a sandbox into tags and files, and no birth", async () => {
+    const differing = async (change: Partial<HermesConfig["sandbox"]>): Promise<string[]> => {
+      const [before, after] = [
+        await register(SANDBOX),
+        await register({ ...SANDBOX, sandbox: { expires: "2026-11-26T17:45:00Z", origin: "0a1b2c3d", ...change } }),
+      ];
+      return differingBetween(before, after);
+    };
+    await expect(differing({ expires: "2026-11-27T17:45:00Z" })).resolves.toEqual([DROPLET]);
+    await expect(differing({ origin: "ffffffff" })).resolves.toEqual([DROPLET]);
+    await expect(differing({ idleMinutes: 60 })).resolves.toEqual(["activate", "config", DROPLET]);
+  });
+
+  it("says on the droplet which bot polls there, and not its token", async () => {
+    const seen = await register({ telegram: { ownerId: "123456789" } });
+    expect(only(seen, DROPLET).inputs["tags"]).toEqual(["hermes", "hermes-telegram-bot:123"]);
   });
 
   it("keeps its state on a protected volume", async () => {
@@ -206,16 +238,21 @@ describe("a hermes", () => {
       await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.8/32"] } }),
     ];
     delete SECRETS["hostKey"];
-    const counting = ({ inputs, ignoreChanges }: Registration) =>
-      JSON.stringify(Object.entries(inputs).filter(([name]) => !ignoreChanges?.includes(name)));
-    const differing = before.flatMap((each) => {
-      const now = after.find(({ type, name }) => type === each.type && name === each.name);
-      if (now !== undefined && counting(now) === counting(each)) return [];
-      return [each.name.replace(/^hermes-?/, "") || each.type];
-    });
-    expect(differing.sort()).toEqual(["activate", "config", FIREWALL]);
+    expect(differingBetween(before, after)).toEqual(["activate", "config", FIREWALL]);
   });
 });
+
+/** Names of what a change of the configuration changes, birth triggers and all. */
+function differingBetween(before: Registration[], after: Registration[]): string[] {
+  const counting = ({ inputs, ignoreChanges, replacementTrigger }: Registration) =>
+    JSON.stringify([replacementTrigger, Object.entries(inputs).filter(([name]) => !ignoreChanges?.includes(name))]);
+  const differing = before.flatMap((each) => {
+    const now = after.find(({ type, name }) => type === each.type && name === each.name);
+    if (now !== undefined && counting(now) === counting(each)) return [];
+    return [each.name.replace(/^hermes-?/, "") || each.type];
+  });
+  return differing.sort();
+}
 
 /** Drops what the SDK marked as secret. */
 function withoutSecrets(value: unknown): unknown {

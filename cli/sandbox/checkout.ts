@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { CommandError, EXIT } from "../output";
+
+const run = promisify(execFile);
+
+async function git(...args: string[]): Promise<string> {
+  return (await run("git", args, { cwd: process.cwd() })).stdout.trim();
+}
+
+/** @throws CommandError when git knows no such commit here */
+export async function commitOf(ref: string): Promise<string> {
+  return await git("rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`).catch(() => {
+    throw new CommandError(`git knows no ${ref} here. Fetch it first, or name a branch, a tag, a commit.`, EXIT.input);
+  });
+}
+
+/** The branch that is checked out, or undefined. */
+export const branchHere = (): Promise<string | undefined> =>
+  git("rev-parse", "--abbrev-ref", "HEAD").catch(() => undefined);
+
+/**
+ * Runs `work` in the program of another commit, in a work tree that is removed afterwards; here where no commit is wanted. The
+ * stack's file goes there with it.
+ */
+export async function inProgram<T>(
+  stack: string,
+  commit: string | undefined,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  if (commit === undefined) return await work(process.cwd());
+  // The same one each time: commands note the folder that they run in.
+  const folder = join(process.cwd(), ".hermes", "sandboxes", stack);
+  await removeTree(folder);
+  mkdirSync(join(folder, ".."), { recursive: true });
+  await git("worktree", "add", "--detach", "--force", folder, commit);
+  try {
+    await install(folder);
+    copyFileSync(`Pulumi.${stack}.yaml`, join(folder, `Pulumi.${stack}.yaml`));
+    return await work(folder);
+  } finally {
+    await removeTree(folder);
+  }
+}
+
+async function removeTree(folder: string): Promise<void> {
+  if (existsSync(folder)) await git("worktree", "remove", "--force", folder).catch(() => undefined);
+  rmSync(folder, { recursive: true, force: true });
+  await git("worktree", "prune").catch(() => undefined);
+}
+
+/** The packages that are here, where that commit wants the same ones. */
+async function install(folder: string): Promise<void> {
+  const lock = (of: string): string => readFileSync(join(of, "package-lock.json"), "utf8");
+  if (lock(folder) === lock(process.cwd()))
+    symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
+  else await run("npm", ["ci", "--loglevel=error"], { cwd: folder });
+}

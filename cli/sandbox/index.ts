@@ -1,0 +1,206 @@
+import type { Command } from "commander";
+import { untilInterrupted } from "../interrupted";
+import { CommandError, EXIT, table } from "../output";
+import { createSandboxes, wholeNumber, type Created, type CreateOptions } from "./create";
+import { accessRows, listed, listText, sceneOf, shownOf, shownRows } from "./list";
+import { extendSandbox, mustBeHere, recreateSandbox } from "./life";
+import { saidName, stackOf } from "./names";
+import { outsideOf } from "./outside";
+import { settleAll, type Settled } from "./parallel";
+import { mustBeSandbox, removeSandbox } from "./stack";
+import { sweepSandboxes, sweptText } from "./sweep";
+import { readTemplate, ttlMinutes } from "./template";
+
+interface Common {
+  from: string;
+  json?: boolean;
+}
+
+/** What was asked of several sandboxes, and what came of each. */
+type Results<R> = { name: string; result: Settled<R> }[];
+
+export function addSandboxCommands(hermes: Command): void {
+  const sandbox = hermes
+    .command("sandbox")
+    .description("throw-away copies of a stack: made in one command, gone without a trace (docs/sandbox.md)");
+  const common = (command: Command) =>
+    command
+      .option("--from <stack>", "the stack that sandboxes are made after", "hermes")
+      .option("--json", "one JSON document on stdout");
+  common(sandbox.command("create"))
+    .description("make one, or several; called after the pull request or the branch where no name is said")
+    .argument("[name...]", "small letters, digits, -")
+    .option("--ttl <duration>", "how long it is there: 30m, 4h, 2d (default: Pulumi.sandbox.yaml)")
+    .option("--size <slug>", "size of its droplet")
+    .option("--set <key=value...>", "another value of the stack's file, such as models.primary=…")
+    .option("--ref <git-ref>", "the program of another branch, tag or commit")
+    .option("--count <n>", "so many of one name, numbered")
+    .option("--parallel <n>", "so many at a time", "3")
+    .option("--idle <duration>", "switch itself off after so long without an agent's work")
+    .option("--seed <backup>", "begin with a backup: a file, or one of the bucket (latest)")
+    .option("--cold", "from the plain image, though there is a baked one")
+    .action(async (names: string[], options: CreateOptions & Common) => runCreate(names, options));
+  common(sandbox.command("list")).description("all of the account, also those of others").action(runList);
+  common(sandbox.command("show")).description("one, and how to get in").argument("<name>").action(runShow);
+  common(sandbox.command("extend"))
+    .description("another time to live, counted from now; the droplet is not touched")
+    .argument("<name>")
+    .option("--ttl <duration>", "30m, 4h, 2d (default: Pulumi.sandbox.yaml)")
+    .action(runExtend);
+  common(sandbox.command("recreate"))
+    .description("a new droplet under the same name; what its agents had is gone")
+    .argument("<name...>")
+    .option("--parallel <n>", "so many at a time", "3")
+    .option("--cold", "from the plain image, though there is a baked one")
+    .action(runRecreate);
+  common(sandbox.command("destroy"))
+    .description("remove all of one, and look whether it is gone")
+    .argument("<name...>")
+    .option("--parallel <n>", "so many at a time", "3")
+    .action(runDestroy);
+  common(sandbox.command("sweep"))
+    .description("find what expired, ended itself, lost its stack or was cut off; remove it with --yes")
+    .option("--dry-run", "only look (the default)")
+    .option("--yes", "remove what was found")
+    .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
+    .action(runSweep);
+}
+
+const progress = (text: string, name?: string): void =>
+  void process.stderr.write(`${name === undefined ? "" : `${name.padEnd(12)} `}${text}\n`);
+
+const print = (json: boolean | undefined, value: unknown, text: () => string): void =>
+  void process.stdout.write(json === true ? `${JSON.stringify(value)}\n` : text());
+
+const interrupted = (): void => progress("interrupted: what was begun is ended first, which may take a minute");
+
+async function runCreate(names: string[], options: CreateOptions & Common): Promise<void> {
+  const results = await untilInterrupted(
+    (signal) => createSandboxes(names, options, { say: progress, signal }),
+    interrupted,
+  );
+  report(
+    results,
+    options,
+    (created) => createdText(created),
+    (name) => `look at it: hermes sandbox show ${name}; remove it: hermes sandbox destroy ${name}`,
+  );
+}
+
+const createdText = ({ name, stack, expires, outputs, seconds }: Created): string =>
+  `${table([
+    ["sandbox", `${name}, an agent answers after ${seconds} s`],
+    ["until", `${expires.slice(0, 16).replace("T", " ")} UTC`],
+    ["tailnet", `${outputs.tailnet.name} (${outputs.tailnet.address})`],
+    ["cost", `$${outputs.cost.hourlyUsd} an hour`],
+    ...accessRows(name, stack),
+  ])}\n`;
+
+/** Each on its own: the exit code is that of the first that failed. */
+function report<R>(
+  results: Results<R>,
+  { json }: Common,
+  text: (value: R) => string,
+  hint: (name: string) => string,
+): void {
+  const documents = results.map(({ name, result }) =>
+    result.ok ? { name, ok: true, ...result.value } : { name, ok: false, error: result.error.message },
+  );
+  const texts = results.flatMap(({ result }) => (result.ok ? [text(result.value)] : []));
+  print(json, documents, () => texts.join("\n"));
+  for (const { name, result } of results)
+    if (!result.ok) {
+      const told =
+        result.error instanceof CommandError ? result.error.message : (result.error.stack ?? String(result.error));
+      const code = result.error instanceof CommandError ? result.error.code : EXIT.cloud;
+      const more = code === EXIT.interrupted ? "" : `\n  ${hint(name)}`;
+      progress(`hermes: ${name}: ${told}${more}`);
+      process.exitCode ??= code;
+    }
+}
+
+async function runList(options: Common): Promise<void> {
+  const all = listed(await sceneOf(await outsideOf(options.from)));
+  print(options.json, all, () => listText(all));
+}
+
+async function runShow(said: string, options: Common): Promise<void> {
+  const name = saidName(said);
+  const one = await shownOf(name, await outsideOf(options.from));
+  if (one === undefined) throw new CommandError(`there is no sandbox ${name}: hermes sandbox list`, EXIT.input);
+  print(options.json, one, () => `${table(shownRows(one))}\n`);
+}
+
+async function runExtend(said: string, options: Common & { ttl?: string }): Promise<void> {
+  const name = saidName(said);
+  const expires = new Date(Date.now() + ttlMinutes(options.ttl ?? readTemplate().ttl) * 60_000);
+  const outside = await outsideOf(options.from);
+  const lease = await untilInterrupted(
+    (signal) => extendSandbox(name, expires, outside, { signal, say: (text) => progress(text, name) }),
+    interrupted,
+  );
+  const until = lease.expires.toISOString();
+  print(
+    options.json,
+    { name, expires: until },
+    () => `${name} is there until ${until.slice(0, 16).replace("T", " ")} UTC\n`,
+  );
+}
+
+interface Many extends Common {
+  parallel: string;
+}
+
+async function runRecreate(said: string[], options: Many & { cold?: boolean }): Promise<void> {
+  const names = said.map(saidName);
+  for (const name of names) await mustBeHere(name);
+  const { account } = await outsideOf(options.from);
+  const cold = options.cold === true;
+  const settled = await untilInterrupted(
+    (signal) =>
+      settleAll(names, wholeNumber("--parallel", options.parallel, 20), async (name) => ({
+        name,
+        stack: stackOf(name),
+        ...(await recreateSandbox(name, { signal, say: (text) => progress(text, name), account, cold })),
+      })),
+    interrupted,
+  );
+  report(
+    named(names, settled),
+    options,
+    ({ name, seconds }) => `${name} is a new droplet, an agent answers after ${seconds} s\n`,
+    (name) => `again: hermes sandbox recreate ${name}; or hermes sandbox destroy ${name}`,
+  );
+}
+
+async function runDestroy(said: string[], options: Many): Promise<void> {
+  const names = said.map(saidName);
+  for (const name of names) mustBeSandbox(stackOf(name));
+  const outside = await outsideOf(options.from);
+  // However often somebody asks: half a removal helps nobody.
+  const settled = await untilInterrupted(
+    () =>
+      settleAll(names, wholeNumber("--parallel", options.parallel, 20), (name) =>
+        removeSandbox(name, outside, { say: (text) => progress(text, name) }).then(() => ({ name })),
+      ),
+    () => progress("interrupted: what is being removed is removed to its end"),
+  );
+  report(
+    named(names, settled),
+    options,
+    ({ name }) => `${name} is gone: nothing of it is at DigitalOcean, on the tailnet, in the engine's state or here\n`,
+    (name) => `again: hermes sandbox destroy ${name}`,
+  );
+}
+
+const named = <R>(names: string[], settled: Settled<R>[]): Results<R> =>
+  names.map((name, index) => ({ name, result: settled[index] as Settled<R> }));
+
+async function runSweep(options: Common & { yes?: boolean; dryRun?: boolean }): Promise<void> {
+  if (options.dryRun === true && options.yes === true)
+    throw new CommandError("--dry-run and --yes: say one of them", EXIT.usage);
+  const swept = await sweepSandboxes(await outsideOf(options.from), { act: options.yes === true, say: progress });
+  print(options.json, swept, () => sweptText(swept));
+  if (swept.swept.some(({ error }) => error !== undefined)) process.exitCode = EXIT.cloud;
+  else if (swept.swept.some(({ act, removed }) => act === "remove" && !removed)) process.exitCode = EXIT.refused;
+}

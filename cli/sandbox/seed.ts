@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { proveEncrypted } from "../age";
+import { bucketOf, fetchBackup, identityOf, sendBackup } from "../backup";
+import { here } from "../operate";
+import { CommandError, EXIT } from "../output";
+import { plain } from "../scrub";
+import { sshTarget } from "../stack";
+
+/** A backup that sandboxes begin with. */
+export interface Seed {
+  into(stack: string, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
+}
+
+/**
+ * A file, else one of the bucket of the stack that the sandbox is made after; proven readable before anything is made.
+ *
+ * @throws CommandError
+ */
+export async function seedOf(
+  wanted: string,
+  of: string,
+  secrets: Record<string, string>,
+  scratch: string,
+): Promise<Seed> {
+  const identity = identityOf(secrets);
+  const path = existsSync(wanted)
+    ? wanted
+    : (await fetchBackup(await bucketOf({ stack: of }, here()), wanted, scratch)).path;
+  await proveEncrypted(path, identity);
+  return {
+    into: async (stack, { signal, say }) => {
+      const restored = await sendBackup(await sshTarget({ stack }), path, identity, { verbs: "restore", signal });
+      if (!restored.ok)
+        throw new CommandError(
+          `the backup was not restored: ${plain(restored.error ?? "no reason given")}`,
+          EXIT.unhealthy,
+        );
+      say(`${restored.files ?? 0} files restored, made ${plain(restored.created ?? "?")}`);
+    },
+  };
+}
