@@ -10,26 +10,14 @@ import { untilInterrupted } from "./interrupted";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { here, type Surroundings } from "./operate";
 import { plain } from "./scrub";
-import { drillFile, shortName } from "./sandbox/file";
-import { originOf } from "./sandbox/origin";
-import { ownSecrets } from "./sandbox/secrets";
-import { outsideOf, takeLease } from "./sandbox/outside";
-import { createSandbox, mustBeSandbox, readStackFile, removeSandbox, upSandbox } from "./sandbox/stack";
-import { slugOf, stackOf } from "./sandbox/names";
 import { sshTarget, stackSecrets } from "./stack";
+import { stepsUntil, throwAway, thrownAway, type ThrowAway } from "./throw-away";
 
 /** What a drill works with, so that tests can give it something else. */
-export interface DrillParts {
-  /** Removes what an earlier one left that was cut off hard. @throws CommandError where somebody else's stack has the name */
-  clear(): Promise<void>;
-  /** A stack without resources. */
-  create(): Promise<void>;
-  up(signal: AbortSignal): Promise<void>;
+export interface DrillParts extends ThrowAway {
   restore(signal: AbortSignal): Promise<Restored>;
   /** Why the gateway in the sandbox is not well on the restored state. */
   problem(): Promise<string | undefined>;
-  /** @throws CommandError that names what is left */
-  remove(): Promise<void>;
 }
 
 export interface Drilled extends Restored {
@@ -45,27 +33,11 @@ export interface Drilled extends Restored {
  *
  * @throws CommandError when the sandbox did not come up, was interrupted (130), or is not removed
  */
-export async function drill(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
-  await parts.clear();
-  const proven = await prove(parts, signal).catch((error: Error) => (signal.aborted ? interrupted() : error));
-  const left = await parts.remove().catch((error: Error) => error);
-  if (!(left instanceof Error)) return unlessError(proven);
-  if (!(proven instanceof Error)) throw left;
-  throw new CommandError(`${proven.message}\n${left.message}`, EXIT.cloud);
-}
-
-const interrupted = (): CommandError => new CommandError("interrupted", EXIT.interrupted);
-
-function unlessError<T>(value: T | Error): T {
-  if (value instanceof Error) throw value;
-  return value;
-}
+export const drill = (parts: DrillParts, signal: AbortSignal): Promise<Restored> =>
+  thrownAway(parts, () => prove(parts, signal), signal);
 
 async function prove(parts: DrillParts, signal: AbortSignal): Promise<Restored> {
-  const steps = async <T>(step: () => Promise<T>): Promise<T> => {
-    if (signal.aborted) throw interrupted();
-    return await step();
-  };
+  const steps = stepsUntil(signal);
   await steps(() => parts.create());
   await steps(() => parts.up(signal));
   const restored = await steps(() => parts.restore(signal));
@@ -122,9 +94,6 @@ async function chosen(
   throw new CommandError("there is no backup in this folder, and the stack has no bucket: hermes backup", EXIT.input);
 }
 
-/** A drill that is cut off hard, and never made again, goes with the next sweep. */
-const LIFETIME_MS = 4 * 3_600_000;
-
 interface Drill {
   of: string;
   path: string;
@@ -133,36 +102,15 @@ interface Drill {
 }
 
 function partsOf({ of, path, identity, progress }: Drill): DrillParts {
-  const name = slugOf(`${shortName(of)}-drill`);
-  const stack = stackOf(name);
-  const say = (text: string): void => progress.detail(text);
-  const connect = () => sshTarget({ stack });
-  const remove = async (): Promise<void> => removeSandbox(name, await outsideOf(of), { say });
+  const sandbox = throwAway({ of, purpose: "drill", progress });
+  const connect = () => sshTarget({ stack: sandbox.stack });
   return {
-    clear: async () => {
-      mustBeSandbox(stack);
-      await remove();
-    },
-    create: async () => {
-      progress.begin(`sandbox ${name}`);
-      const lifetime = { expires: new Date(Date.now() + LIFETIME_MS), origin: await originOf() };
-      const file = drillFile(readStackFile(of), { of, stack, lifetime });
-      await createSandbox({ stack, of, file, secrets: ownSecrets(file, { openrouterApiKey: "none-for-a-drill" }) });
-      await takeLease((await outsideOf(of)).account, { name, ...lifetime });
-    },
-    up: async (signal) => {
-      progress.begin("pulumi up");
-      await upSandbox(stack, { say, signal });
-    },
+    ...sandbox,
     restore: async (signal) => {
       progress.begin("restore");
       return await sendBackup(await connect(), path, identity, { verbs: "restore", signal });
     },
     problem: async () => (await gatewayStatus(await connect(), { agentTurn: false })).problem,
-    remove: async () => {
-      progress.begin(`removing ${name}`);
-      await remove();
-    },
   };
 }
 

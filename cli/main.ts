@@ -3,6 +3,7 @@ import { gatewayStatus } from "../remote/gateway-status";
 import { openTunnel } from "../remote/ssh";
 import { addBackupCommands } from "./backup";
 import { addDoctorCommand } from "./doctor";
+import { addImageCommands } from "./image";
 import { init, type InitOptions } from "./init";
 import { addLocalCommands } from "./local";
 import { addLogsCommand } from "./logs";
@@ -59,6 +60,7 @@ function program(): Command {
   addPlanCommand(hermes);
   addSweepCommand(hermes);
   addSandboxCommands(hermes);
+  addImageCommands(hermes);
   addLocalCommands(hermes);
   return hermes;
 }

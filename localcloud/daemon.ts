@@ -45,6 +45,7 @@ async function start(lab: Lab): Promise<Parts> {
     catalogue: labCatalogue(),
     timings: { activeMs: 0, actionMs: 500 },
   });
+  substrate.on("stopped", (id) => digitalocean.noteOff(id));
   return { digitalocean, services, tailnet, substrate };
 }
 

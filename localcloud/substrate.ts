@@ -11,6 +11,10 @@ export interface Substrate {
   destroyDroplet(id: number): Promise<void>;
   /** New limits, taken up at the next power on. */
   resizeDroplet(id: number, size: { memoryMiB: number; vcpus: number; diskGiB: number }): Promise<void>;
+  /** Keeps a copy of the root disk, for {@link DropletSpec.snapshotId}; what the system had not flushed is not in it. */
+  snapshotDroplet(id: number, snapshotId: string): Promise<void>;
+  /** Fine to call on one that is gone. */
+  destroySnapshot(snapshotId: string): Promise<void>;
   createVolume(spec: VolumeSpec): Promise<void>;
   attachVolume(volumeId: string, dropletId: number): Promise<void>;
   /** A hot detach: what the droplet had not flushed is lost. */
@@ -29,6 +33,8 @@ export interface DropletSpec {
   diskGiB: number;
   region: string;
   image: string;
+  /** The disk begins as this snapshot, not as the image. */
+  snapshotId?: string;
   userData: string;
   /** authorized_keys lines for root. */
   sshKeys: string[];

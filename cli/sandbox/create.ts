@@ -15,6 +15,7 @@ import { refuseBeyond, type Priced } from "./caps";
 import { branchHere, commitOf, inProgram } from "./checkout";
 import { refuseShared, type Standing } from "./collisions";
 import { COMMIT, leftOutServers, MODELS_KEY, sandboxFile, type StackFile } from "./file";
+import { imageKeys } from "./image";
 import { freeNames, nameAfter, saidName, stackOf } from "./names";
 import { originOf } from "./origin";
 import { inventory, outsideOf, takeLease, type Outside } from "./outside";
@@ -125,6 +126,10 @@ async function orderOf(said: string[], options: CreateOptions, scratch: string, 
     };
     return { name, stack, file: { ...file, config: { ...file.config, ...marks } }, lease: { name, expires, origin } };
   });
+  for (const { name, file } of plans) {
+    const looked = { account: outside.account, cold: options.cold === true, say: (text: string) => say(text, name) };
+    Object.assign(file.config ?? {}, await imageKeys(file, looked));
+  }
   refuseBeyond(template, ...(await prices(plans, seen, stacks, outside)));
   const missing = leftOutServers(parent);
   if (missing.length > 0) say(`without the MCP servers that need a secret of ${of}: ${missing.join(", ")}`);

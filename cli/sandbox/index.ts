@@ -154,12 +154,14 @@ interface Many extends Common {
 async function runRecreate(said: string[], options: Many & { cold?: boolean }): Promise<void> {
   const names = said.map(saidName);
   for (const name of names) await mustBeHere(name);
+  const { account } = await outsideOf(options.from);
+  const cold = options.cold === true;
   const settled = await untilInterrupted(
     (signal) =>
       settleAll(names, wholeNumber("--parallel", options.parallel, 20), async (name) => ({
         name,
         stack: stackOf(name),
-        ...(await recreateSandbox(name, { signal, say: (text) => progress(text, name) })),
+        ...(await recreateSandbox(name, { signal, say: (text) => progress(text, name), account, cold })),
       })),
     interrupted,
   );

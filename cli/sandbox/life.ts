@@ -1,5 +1,6 @@
 // What happens to a sandbox between its making and its end.
 import { leaseOf, leaseTag, type Lease } from "../../config/sandbox";
+import type { Account } from "../../digitalocean/account";
 import type { SandboxThing } from "../../sweep/sandboxes";
 import { CommandError, EXIT } from "../output";
 import { asMap } from "../plan/stack-values";
@@ -8,6 +9,7 @@ import { stateOf } from "../sweep";
 import { inProgram } from "./checkout";
 import { engineStack, refresh } from "./engine";
 import { COMMIT, toTheSecond } from "./file";
+import { imageKeys } from "./image";
 import { stackOf } from "./names";
 import { inventory, type Outside } from "./outside";
 import { beginPhase, editStackFile, hasStack, readStackFile, upSandbox } from "./stack";
@@ -63,16 +65,18 @@ const dropletUrns = async (stack: string): Promise<string[]> =>
 /** A new droplet in the place of the old one, under the same name; what agents had on the old one is gone. */
 export async function recreateSandbox(
   name: string,
-  { signal, say, image }: { signal: AbortSignal; say: (text: string) => void; image?: string | undefined },
+  { signal, say, account, cold }: { signal: AbortSignal; say: (text: string) => void; account: Account; cold: boolean },
 ): Promise<{ outputs: StackOutputs; seconds: number }> {
   const started = Date.now();
   const stack = await mustBeHere(name);
-  const { config = {} } = readStackFile(stack);
+  const file = readStackFile(stack);
+  const { config = {} } = file;
+  const image = await imageKeys(file, { account, cold, say });
   const revision = Number(config["hermes:bootstrapRevision"] ?? 1);
   beginPhase(stack, "making");
   editStackFile(stack, {
     "hermes:bootstrapRevision": revision + 1,
-    ...(image === undefined ? {} : { "hermes:image": image }),
+    ...image,
   });
   const commit = typeof config[COMMIT] === "string" ? config[COMMIT] : undefined;
   await inProgram(stack, commit, (workDir) => upSandbox(stack, { signal, say, workDir }));

@@ -26,6 +26,7 @@ main() {
   step accounts make_accounts
   step host-keys keep_host_keys
   step settings apply_settings
+  step image use_image
   # Early, so that whatever fails later can be read over SSH; Node comes down meanwhile.
   local node updates
   fetch_node >"$STATE/node.log" 2>&1 &
@@ -146,6 +147,15 @@ apply_settings() {
   sysctl -q -p /etc/sysctl.d/90-hermes.conf || true
 }
 
+# A baked image (clean-image.sh) says what it was made with: what differs is made anew, by the steps that follow.
+use_image() {
+  local made=/opt/hermes-image
+  [ -e "$made" ] || return 0
+  grep -qxF "node $HERMES_NODE_VERSION $HERMES_NODE_SHA256" "$made" || rm -rf /opt/node
+  grep -qxF "openclaw $HERMES_OPENCLAW_VERSION $HERMES_OPENCLAW_BEFORE" "$made" || rm -rf /opt/openclaw
+  mv "$made" "$STATE/image"
+}
+
 apt() {
   apt-get -qq -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
     -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
@@ -157,15 +167,16 @@ packages() {
 }
 
 install_tailscale() {
-  local key=$STATE/tailscale.key
-  if ! type -P tailscaled >/dev/null; then
+  local key=$STATE/tailscale.key list=/etc/apt/sources.list.d/hermes-tailscale.list
+  local source="deb [signed-by=$KEYRING] $HERMES_TAILSCALE_URL $HERMES_TAILSCALE_SUITE main"
+  if ! { type -P tailscaled && grep -xF "$source" "$list" && check_fingerprint "$KEYRING"; }; then
     type -P gpg >/dev/null || retry 4 packages gnupg
     download "$HERMES_TAILSCALE_KEY_URL" "$key"
     [ "$(head -c 5 "$key")" != ----- ] || { gpg --batch --yes --dearmor -o "$key.bin" "$key" && mv "$key.bin" "$key"; }
     check_fingerprint "$key"
     install -m 0644 "$key" "$KEYRING"
     rm "$key"
-    echo "deb [signed-by=$KEYRING] $HERMES_TAILSCALE_URL $HERMES_TAILSCALE_SUITE main" >/etc/apt/sources.list.d/hermes-tailscale.list
+    echo "$source" >"$list"
     retry 4 packages tailscale
   fi
   systemctl enable -q --now tailscaled

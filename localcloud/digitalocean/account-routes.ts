@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { IMAGES } from "./catalogue";
 import type { Cloud } from "./cloud";
 import { notFound, unprocessable } from "./errors";
 import { paged, param, required, route, text, type Route } from "./route";
 import type { KeyRecord } from "./state";
-import { accountView, actionView, imageView, keyView, regionView, sizeView, snapshotView } from "./views";
+import { accountView, actionView, keyView, regionView, sizeView } from "./views";
 
 const TAKEN_KEY = "SSH Key is already in use on your account";
 const BAD_KEY = "Key invalid, key should be of the format `type key [comment]`";
@@ -36,19 +35,6 @@ export const accountRoutes: Route[] = [
       call,
     ),
   ),
-  route("GET", "/v2/images", (cloud, call) =>
-    paged(
-      "images",
-      IMAGES.map((image) => imageView(cloud, image)),
-      call,
-    ),
-  ),
-  route("GET", "/v2/images/:image", (cloud, call) => {
-    const image = IMAGES.find((i) => i.slug === param(call) || String(i.id) === param(call));
-    if (image === undefined) throw notFound();
-    return { status: 200, body: { image: imageView(cloud, image) } };
-  }),
-
   route("GET", "/v2/account/keys", (cloud, call) =>
     paged("ssh_keys", Object.values(cloud.state.keys).map(keyView), call),
   ),
@@ -86,19 +72,5 @@ export const accountRoutes: Route[] = [
     const action = cloud.state.actions[param(call)];
     if (action === undefined) throw notFound();
     return { status: 200, body: { action: actionView(cloud, action) } };
-  }),
-
-  route("GET", "/v2/snapshots", (cloud, call) =>
-    paged("snapshots", Object.values(cloud.state.snapshots).map(snapshotView), call),
-  ),
-  route("GET", "/v2/snapshots/:snapshot", (cloud, call) => {
-    const snapshot = cloud.state.snapshots[param(call)];
-    if (snapshot === undefined) throw notFound();
-    return { status: 200, body: { snapshot: snapshotView(snapshot) } };
-  }),
-  route("DELETE", "/v2/snapshots/:snapshot", (cloud, call) => {
-    if (cloud.state.snapshots[param(call)] === undefined) throw notFound();
-    delete cloud.state.snapshots[param(call)];
-    return { status: 204 };
   }),
 ];

@@ -9,6 +9,7 @@ import {
   type CloudState,
   type DropletRecord,
   type RuleRecord,
+  type SnapshotRecord,
   type VolumeRecord,
 } from "./state";
 import { ipv4Of, ipv6Of } from "./views";
@@ -61,6 +62,12 @@ export class Cloud {
     const volume = this.state.volumes[id];
     if (volume === undefined) throw notFound();
     return volume;
+  }
+
+  snapshot(id: string): SnapshotRecord {
+    const snapshot = this.state.snapshots[id];
+    if (snapshot === undefined) throw notFound();
+    return snapshot;
   }
 
   addTags(names: string[]): void {
@@ -142,6 +149,14 @@ export class Cloud {
   private forgetOldActions(): void {
     const ended = Object.values(this.state.actions).filter((action) => action.status !== "in-progress");
     for (const action of ended.slice(0, -KEPT_ACTIONS)) delete this.state.actions[String(action.id)];
+  }
+
+  /** A machine powered itself off. What an action does to it, that action says. */
+  noteOff(dropletId: number): void {
+    const droplet = this.state.droplets[String(dropletId)];
+    if (droplet === undefined || this.isLocked(droplet)) return;
+    droplet.status = "off";
+    this.save();
   }
 
   /** Work whose end nobody waits for; a failure is kept among the problems. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { DropletSpec } from "../substrate";
-import { IMAGES } from "./catalogue";
 import { isoNow, type Cloud } from "./cloud";
 import { unprocessable } from "./errors";
+import { baseOf, bootDisk, type Disk } from "./image-routes";
 import { paged, param, required, route, text, texts, type Call, type Reply, type Route } from "./route";
 import type { ActionRecord, DropletRecord, VolumeRecord } from "./state";
 import { takeTags } from "./tag-routes";
@@ -17,12 +17,6 @@ const DEFAULT_VPC = "760e09ef-dc84-11e8-981e-3cfdfeaae000";
 function mustFit(cloud: Cloud, sizeSlug: string, region: string): void {
   if (!cloud.regions.includes(region)) throw unprocessable("You specified an invalid region for Droplet creation.");
   if (!cloud.size(sizeSlug).regions.includes(region)) throw unprocessable("Size is not available in this region.");
-}
-
-function imageSlug(value: unknown): string {
-  const image = IMAGES.find((candidate) => candidate.slug === value || candidate.id === Number(value));
-  if (image === undefined) throw unprocessable("You specified an invalid image for Droplet creation.");
-  return image.slug;
 }
 
 function publicKeys(cloud: Cloud, identifiers: string[]): string[] {
@@ -56,7 +50,7 @@ function createDroplet(cloud: Cloud, { body }: Call): Reply {
   const region = required(body, "region", "You specified an invalid region for Droplet creation.");
   const size = required(body, "size", "You specified an invalid size for Droplet creation.");
   mustFit(cloud, size, region);
-  const image = imageSlug(body["image"]);
+  const disk = bootDisk(cloud, body["image"], { region, diskGiB: cloud.size(size).diskGiB });
   const sshKeys = publicKeys(cloud, texts(body["ssh_keys"]));
   const userData = text(body, "user_data") ?? "";
   if (Buffer.byteLength(userData) > MAX_USER_DATA_BYTES) throw unprocessable("User data is too large, 64 KiB at most.");
@@ -69,7 +63,8 @@ function createDroplet(cloud: Cloud, { body }: Call): Reply {
     region,
     size,
     diskGiB: cloud.size(size).diskGiB,
-    image,
+    image: disk.image,
+    base: baseOf(cloud, disk.image),
     createdAt: isoNow(),
     status: "new",
     deleting: false,
@@ -83,7 +78,7 @@ function createDroplet(cloud: Cloud, { body }: Call): Reply {
   };
   cloud.state.droplets[String(droplet.id)] = droplet;
   for (const volume of volumes) noteAttached(volume, droplet);
-  const action = boot(cloud, droplet, userData, sshKeys);
+  const action = boot(cloud, droplet, { disk, userData, sshKeys });
   const href = `https://api.digitalocean.com/v2/actions/${action.id}`;
   return {
     status: 202,
@@ -97,7 +92,11 @@ function featuresOf(body: Record<string, unknown>): string[] {
 }
 
 /** The firewall covers the machine before it starts. */
-function boot(cloud: Cloud, droplet: DropletRecord, userData: string, sshKeys: string[]): ActionRecord {
+function boot(
+  cloud: Cloud,
+  droplet: DropletRecord,
+  { disk, userData, sshKeys }: { disk: Disk; userData: string; sshKeys: string[] },
+): ActionRecord {
   const size = cloud.size(droplet.size);
   const spec: DropletSpec = {
     id: droplet.id,
@@ -106,7 +105,7 @@ function boot(cloud: Cloud, droplet: DropletRecord, userData: string, sshKeys: s
     vcpus: size.vcpus,
     diskGiB: size.diskGiB,
     region: droplet.region,
-    image: droplet.image,
+    ...disk,
     userData,
     sshKeys,
     ipv4: ipv4Of(droplet.host),
@@ -218,17 +217,20 @@ function enableIpv6(cloud: Cloud, droplet: DropletRecord): void {
   cloud.inBackground("firewall after enable_ipv6", () => cloud.pushFirewalls());
 }
 
-/** Recorded only: the embedded cloud keeps no disk image. */
+/** Of a droplet that is on too, as if its plug had been pulled at that moment: only one that is off is consistent. */
 function snapshot(cloud: Cloud, droplet: DropletRecord, name: string): ActionRecord {
   const id = String(cloud.newId());
-  return startDropletAction(cloud, droplet, "snapshot", nothing, () => {
+  const machine = () => cloud.substrate.snapshotDroplet(droplet.id, id);
+  return startDropletAction(cloud, droplet, "snapshot", machine, () => {
     cloud.state.snapshots[id] = {
       id,
       name,
       dropletId: droplet.id,
+      base: droplet.base,
       region: droplet.region,
       createdAt: isoNow(),
       minDiskGiB: droplet.diskGiB,
+      tags: [],
     };
   });
 }

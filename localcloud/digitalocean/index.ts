@@ -10,6 +10,7 @@ import { dropletRoutes } from "./droplet-routes";
 import { ApiError, notFound } from "./errors";
 import { takeFault, type Fault } from "./faults";
 import { firewallRoutes } from "./firewall-routes";
+import { imageRoutes } from "./image-routes";
 import type { Reply } from "./route";
 import type { CloudState } from "./state";
 import { tagRoutes } from "./tag-routes";
@@ -45,12 +46,14 @@ export interface DigitalOcean {
   timings: Timings;
   /** For a control socket: GET-like without a body, else set. Paths: state, calls, faults, timings. */
   handleControl(path: string, body?: unknown): Reply;
+  /** A machine powered itself off. */
+  noteOff(dropletId: number): void;
   /** Resolves when the substrate is at rest. */
   idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const ROUTES = [...accountRoutes, ...tagRoutes, ...firewallRoutes, ...volumeRoutes, ...dropletRoutes];
+const ROUTES = [...accountRoutes, ...imageRoutes, ...tagRoutes, ...firewallRoutes, ...volumeRoutes, ...dropletRoutes];
 const HOURLY_LIMIT = 5000;
 const MAX_BODY_BYTES = 1 << 20;
 
@@ -82,6 +85,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     state: cloud.state,
     timings,
     handleControl: (path, body) => control({ cloud, log, faults, timings }, path, body),
+    noteOff: (dropletId) => cloud.noteOff(dropletId),
     idle: () => cloud.idle(),
     stop: async () => {
       await new Promise<void>((resolve) => {

@@ -17,6 +17,8 @@ export function recordOnly(): Substrate & { record: { call: string; args: unknow
     powerOnDroplet: remember("powerOnDroplet"),
     destroyDroplet: remember("destroyDroplet"),
     resizeDroplet: remember("resizeDroplet"),
+    snapshotDroplet: remember("snapshotDroplet"),
+    destroySnapshot: remember("destroySnapshot"),
     createVolume: remember("createVolume"),
     attachVolume: remember("attachVolume"),
     detachVolume: remember("detachVolume"),

@@ -61,7 +61,10 @@ export interface DropletRecord {
   size: string;
   /** Root disk: a resize without `disk` leaves it as it was. */
   diskGiB: number;
+  /** A slug, or the number of a snapshot, which may be gone since. */
   image: string;
+  /** DigitalOcean's own image that its disk began as. */
+  base: string;
   createdAt: string;
   status: "new" | "active" | "off";
   /** Being deleted: still shown, locked, until the machine is gone. */
@@ -97,9 +100,14 @@ export interface SnapshotRecord {
   id: string;
   name: string;
   dropletId: number;
+  /** DigitalOcean's own image that the droplet's disk began as. */
+  base: string;
+  /** It boots there only. */
   region: string;
   createdAt: string;
+  /** The disk that it was taken from: a smaller one does not hold it. */
   minDiskGiB: number;
+  tags: string[];
 }
 
 export const emptyState = (): CloudState => ({

@@ -15,14 +15,15 @@ function mustExist(cloud: Cloud, name: string): void {
   if (!cloud.state.tags.includes(name)) throw notFound();
 }
 
-/** The droplets and volumes that a body `{resources: [{resource_id, resource_type}]}` names. */
+/** The droplets, volumes and images that a body `{resources: [{resource_id, resource_type}]}` names. */
 function taggedThings(cloud: Cloud, body: Record<string, unknown>): { tags: string[] }[] {
   const resources = Array.isArray(body["resources"]) ? (body["resources"] as Record<string, unknown>[]) : [];
   return resources.map((resource) => {
     const id = String(resource["resource_id"]);
     if (resource["resource_type"] === "volume") return cloud.volume(id);
     if (resource["resource_type"] === "droplet") return cloud.droplet(id);
-    throw unprocessable("resource_type must be droplet or volume in the embedded cloud");
+    if (resource["resource_type"] === "image") return cloud.snapshot(id);
+    throw unprocessable("resource_type must be droplet, volume or image in the embedded cloud");
   });
 }
 
@@ -50,7 +51,8 @@ export const tagRoutes: Route[] = [
     const name = param(call);
     mustExist(cloud, name);
     cloud.state.tags = without(cloud.state.tags, name);
-    for (const kind of [cloud.state.droplets, cloud.state.volumes, cloud.state.firewalls]) {
+    const { droplets, volumes, firewalls, snapshots } = cloud.state;
+    for (const kind of [droplets, volumes, firewalls, snapshots]) {
       for (const thing of Object.values(kind)) thing.tags = without(thing.tags, name);
     }
     await cloud.pushFirewalls();

@@ -44,7 +44,15 @@ export function regionView(cloud: Cloud, slug: string) {
   };
 }
 
-export function imageView(cloud: Cloud, image: (typeof IMAGES)[number]) {
+/** An image by its slug or number; undefined when there is none. */
+export function imageOf(cloud: Cloud, identifier: string) {
+  const base = IMAGES.find(({ id, slug }) => slug === identifier || String(id) === identifier);
+  if (base !== undefined) return baseImageView(cloud, base);
+  const snapshot = cloud.state.snapshots[identifier];
+  return snapshot === undefined ? undefined : snapshotImageView(snapshot);
+}
+
+export function baseImageView(cloud: Cloud, image: (typeof IMAGES)[number]) {
   return {
     id: image.id,
     name: image.name,
@@ -65,7 +73,6 @@ export function imageView(cloud: Cloud, image: (typeof IMAGES)[number]) {
 
 export function dropletView(cloud: Cloud, droplet: DropletRecord) {
   const size = cloud.size(droplet.size);
-  const image = IMAGES.find((candidate) => candidate.slug === droplet.image);
   const prefix = ADDRESSES.droplets;
   return {
     id: droplet.id,
@@ -84,7 +91,7 @@ export function dropletView(cloud: Cloud, droplet: DropletRecord) {
     snapshot_ids: Object.values(cloud.state.snapshots)
       .filter((snapshot) => snapshot.dropletId === droplet.id)
       .map((snapshot) => Number(snapshot.id)),
-    image: image === undefined ? {} : imageView(cloud, image),
+    image: imageOf(cloud, droplet.image) ?? {},
     volume_ids: droplet.volumeIds,
     size: sizeView(size),
     size_slug: droplet.size,
@@ -170,13 +177,14 @@ export const keyView = (key: KeyRecord) => ({
 export function tagView(cloud: Cloud, name: string) {
   const droplets = Object.values(cloud.state.droplets).filter((droplet) => droplet.tags.includes(name));
   const volumes = Object.values(cloud.state.volumes).filter((volume) => volume.tags.includes(name));
+  const images = Object.values(cloud.state.snapshots).filter((snapshot) => snapshot.tags.includes(name));
   const counted = (count: number) => ({ count });
   return {
     name,
     resources: {
-      count: droplets.length + volumes.length,
+      count: droplets.length + images.length + volumes.length,
       droplets: counted(droplets.length),
-      images: counted(0),
+      images: counted(images.length),
       volumes: counted(volumes.length),
       volume_snapshots: counted(0),
       databases: counted(0),
@@ -184,27 +192,42 @@ export function tagView(cloud: Cloud, name: string) {
   };
 }
 
-export const snapshotView = (snapshot: SnapshotRecord) => ({
-  id: snapshot.id,
+/** What all three shapes of a snapshot have. */
+const snapshotBase = (snapshot: SnapshotRecord) => ({
   name: snapshot.name,
-  resource_id: String(snapshot.dropletId),
-  resource_type: "droplet",
   regions: [snapshot.region],
   created_at: snapshot.createdAt,
   min_disk_size: snapshot.minDiskGiB,
   size_gigabytes: 1.2,
-  tags: [],
 });
 
-/** In a droplet's own list the same snapshot is shaped as an image, with a numeric id. */
-export const dropletSnapshotView = (snapshot: SnapshotRecord) => ({
+export const snapshotView = (snapshot: SnapshotRecord) => ({
+  ...snapshotBase(snapshot),
+  id: snapshot.id,
+  resource_id: String(snapshot.dropletId),
+  resource_type: "droplet",
+  tags: snapshot.tags,
+});
+
+/** Among the images, as what a droplet boots from. */
+export const snapshotImageView = (snapshot: SnapshotRecord) => ({
+  ...snapshotBase(snapshot),
   id: Number(snapshot.id),
-  name: snapshot.name,
   type: "snapshot",
-  regions: [snapshot.region],
-  created_at: snapshot.createdAt,
-  min_disk_size: snapshot.minDiskGiB,
-  size_gigabytes: 1.2,
+  distribution: IMAGES.find(({ slug }) => slug === snapshot.base)?.distribution ?? "Unknown",
+  slug: null,
+  public: false,
+  description: "",
+  tags: snapshot.tags,
+  status: "available",
+  error_message: "",
+});
+
+/** In a droplet's own list. */
+export const dropletSnapshotView = (snapshot: SnapshotRecord) => ({
+  ...snapshotBase(snapshot),
+  id: Number(snapshot.id),
+  type: "snapshot",
 });
 
 export const accountView = () => ({

@@ -56,7 +56,11 @@ export const bindDevice = ({ source, target }: { source: string; target: string 
   `--bind=${source}:${target}`;
 
 /** Arguments of systemd-nspawn for one start. */
-export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { source: string; target: string }[]) {
+export function nspawnArguments(
+  lab: Lab,
+  record: DropletRecord,
+  { devices, overlays }: { devices: { source: string; target: string }[]; overlays: string[] },
+) {
   const { spec } = record;
   const paths = dropletPaths(lab, spec.id);
   return [
@@ -77,6 +81,7 @@ export function nspawnArguments(lab: Lab, record: DropletRecord, devices: { sour
     "--link-journal=no",
     `--network-veth-extra=${linkName(spec.id)}:eth0`,
     "--bind=/dev/net/tun",
+    ...overlays,
     // Mounts below /proc are made when the machine's own files are out of sight.
     ...["meminfo", "swaps"].flatMap((name) => [
       `--bind-ro=${join(paths.directory, name)}:/run/host/${name}`,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
 import { run } from "../network/run";
@@ -38,7 +38,7 @@ export const DIFFERENCES: Difference[] = [
     what: "the lab's certificate authority is in the trust store",
     why: "the lab plays the hosts of the internet that the bootstrap downloads from",
     apply: async (root, { caCertificate }) => {
-      if (caCertificate === undefined) return;
+      if (caCertificate === undefined || trusts(root, caCertificate)) return;
       write(root, "usr/local/share/ca-certificates/hermes-lab.crt", caCertificate);
       await run(["chroot", root, "update-ca-certificates"]);
     },
@@ -47,18 +47,16 @@ export const DIFFERENCES: Difference[] = [
     what: `name server and "the internet" are ${ADDRESSES.internet.v4}; every name leads there`,
     why: "no route leads out of the lab",
     apply: (root) => {
-      rmSync(join(root, "etc/resolv.conf"), { force: true });
-      symlinkSync("../run/systemd/resolve/stub-resolv.conf", join(root, "etc/resolv.conf"));
+      link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
     },
   },
   {
-    what: "a fresh machine-id and host name are written before the first boot; systemd-firstboot is masked",
+    what: "a fresh machine-id, where the image has none, and the host name are written before the first boot; systemd-firstboot is masked",
     why: "it would ask questions on a console that nobody sees, and fail",
     apply: (root, { spec }) => {
-      write(root, "etc/machine-id", `${randomBytes(16).toString("hex")}\n`, 0o444);
+      if (!hasMachineId(root)) write(root, "etc/machine-id", `${randomBytes(16).toString("hex")}\n`, 0o444);
       write(root, "etc/hostname", `${spec.name}\n`);
-      mkdirSync(join(root, "etc/systemd/system"), { recursive: true });
-      symlinkSync("/dev/null", join(root, "etc/systemd/system/systemd-firstboot.service"));
+      link(root, "etc/systemd/system/systemd-firstboot.service", "/dev/null");
     },
   },
   {
@@ -66,8 +64,7 @@ export const DIFFERENCES: Difference[] = [
     why: "systemd in a container ignores swap units and fstab's swap lines",
     apply: (root) => {
       write(root, `etc/systemd/system/${SWAP_UNIT}`, SWAP_SERVICE);
-      mkdirSync(join(root, "etc/systemd/system/sysinit.target.wants"), { recursive: true });
-      symlinkSync(`../${SWAP_UNIT}`, join(root, "etc/systemd/system/sysinit.target.wants", SWAP_UNIT));
+      link(root, `etc/systemd/system/sysinit.target.wants/${SWAP_UNIT}`, `../${SWAP_UNIT}`);
     },
   },
   {
@@ -89,6 +86,10 @@ export const DIFFERENCES: Difference[] = [
   {
     what: "the root disk is a directory of the machine's file system: df shows that one, the size's disk is not a limit",
     why: "copying a tree takes a second, and nothing has to be unmounted",
+  },
+  {
+    what: "on a droplet made from a snapshot /usr and /opt are overlays on the snapshot's",
+    why: "a whole system with OpenClaw has too many files to be copied for every droplet",
   },
   {
     what: "no udev: volumes and /dev/disk/by-id, by-label appear because the lab makes them; a label that the droplet writes itself gets its link at the next attachment. Mount by label, by-id or from /etc/fstab, no .device unit is needed or made",
@@ -162,6 +163,25 @@ function networkConfig({ ipv4, ipv6 }: DropletSpec): object {
       },
     },
   };
+}
+
+/** A snapshot of one of the lab's droplets has the certificate among its own. */
+function trusts(root: string, certificate: string): boolean {
+  const bundle = join(root, "etc/ssl/certs/ca-certificates.crt");
+  return existsSync(bundle) && readFileSync(bundle, "utf8").includes(certificate.trim());
+}
+
+/** Of a snapshot of a droplet that was not made free of its identity: two machines then have one, as there. */
+function hasMachineId(root: string): boolean {
+  const path = join(root, "etc/machine-id");
+  return existsSync(path) && /^[0-9a-f]{32}\n?$/.test(readFileSync(path, "utf8"));
+}
+
+function link(root: string, path: string, target: string): void {
+  const at = join(root, path);
+  mkdirSync(join(at, ".."), { recursive: true });
+  rmSync(at, { force: true });
+  symlinkSync(target, at);
 }
 
 function write(root: string, path: string, text: string, mode = 0o644): void {

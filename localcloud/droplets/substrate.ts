@@ -11,7 +11,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { renderFirewall } from "../firewall";
 import { ensureImage } from "../image";
 import type { Lab } from "../lab";
@@ -34,6 +34,7 @@ import {
   type DropletRecord,
 } from "./container";
 import { applyDifferences } from "./differences";
+import { collectSnapshots, forgetSnapshot, makeRoot, overlayArguments, takeSnapshot } from "./disk";
 import { renderMeminfo } from "./meminfo";
 import { dropletSwaps, releaseSwap, renderSwaps, type SwapFile } from "./swap";
 import * as volumes from "./volumes";
@@ -72,6 +73,8 @@ const removeAside = (path: string): void =>
  * The network must exist (createNetwork). Works from the lab's namespace and from the machine's own.
  */
 export class ContainerSubstrate extends EventEmitter<DropletEvents> implements Substrate {
+  /** Snapshots that are being taken. */
+  private readonly taking = new Set<string>();
   private readonly queues = new Map<number, Promise<unknown>>();
   /** Droplets that are on, with the boot that was seen last. */
   private readonly boots = new Map<number, number>();
@@ -88,6 +91,7 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
   static async open(lab: Lab, options: ContainerOptions = {}): Promise<ContainerSubstrate> {
     const substrate = new ContainerSubstrate(lab, options);
     removeAside(trashOf(lab));
+    substrate.removeUnused();
     for (const id of dropletIds(lab)) {
       if (dropletProcess(lab, id) === undefined) await substrate.cleanUp(id);
       else substrate.boots.set(id, readState(lab, id)?.value ?? 1);
@@ -110,12 +114,13 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
       const paths = dropletPaths(this.lab, spec.id);
       if (existsSync(paths.record)) throw new Error(`droplet ${spec.id} exists already`);
       await this.removeFiles(spec.id);
-      const image = await ensureImage(this.lab.cache, spec.image, this.options);
+      const record = { spec, volumes: spec.volumeIds.map((id, index) => ({ id, index })) };
+      const image = spec.snapshotId ?? (await ensureImage(this.lab.cache, spec.image, this.options));
       mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
-      await run(["cp", "--archive", "--reflink=auto", image, paths.root]);
+      await makeRoot(this.lab, record, image);
       const { caCertificate } = this.options;
       await applyDifferences(paths.root, { spec, ...(caCertificate === undefined ? {} : { caCertificate }) });
-      this.save({ spec, volumes: spec.volumeIds.map((id, index) => ({ id, index })) });
+      this.save(record);
       await this.start(spec.id);
     });
   }
@@ -150,6 +155,19 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
       this.save({ ...record, spec: { ...record.spec, ...size } });
       return Promise.resolve();
     });
+  }
+
+  snapshotDroplet(id: number, snapshotId: string): Promise<void> {
+    return this.inTurn(id, async () => {
+      this.taking.add(snapshotId);
+      await takeSnapshot(this.lab, this.load(id), snapshotId).finally(() => this.taking.delete(snapshotId));
+    });
+  }
+
+  destroySnapshot(snapshotId: string): Promise<void> {
+    forgetSnapshot(this.lab, snapshotId);
+    this.removeUnused();
+    return Promise.resolve();
   }
 
   createVolume(spec: VolumeSpec): Promise<void> {
@@ -230,7 +248,10 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     volumes.writeDiskLinks(paths.disk, devices);
     writeFileSync(paths.cgroups, `${createDropletCgroups(this.lab, id, record.spec).join("\n")}\n`);
     limitSwap(this.lab, id, record.spec.memoryMiB, 0);
-    writeFileSync(paths.arguments, `${nspawnArguments(this.lab, record, devices).join("\n")}\n`);
+    writeFileSync(
+      paths.arguments,
+      `${nspawnArguments(this.lab, record, { devices, overlays: overlayArguments(this.lab, record) }).join("\n")}\n`,
+    );
     writeFileSync(paths.meminfo, this.meminfo(record, []));
     writeFileSync(paths.swaps, renderSwaps([]));
     this.save(renumbered);
@@ -278,9 +299,19 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     const paths = dropletPaths(this.lab, id);
     if (existsSync(paths.record)) await this.answerForNeighbour("delete", this.load(id).spec.ipv6);
     if (!existsSync(paths.directory)) return;
-    const discarded = join(trashOf(this.lab), `${id}-${Date.now()}`);
+    this.discard(paths.directory);
+    this.removeUnused();
+  }
+
+  private removeUnused(): void {
+    for (const folder of collectSnapshots(this.lab, [...this.taking])) this.discard(folder);
+  }
+
+  /** Out of the way at once; its files go meanwhile. */
+  private discard(folder: string): void {
+    const discarded = join(trashOf(this.lab), `${basename(folder)}-${Date.now()}`);
     mkdirSync(trashOf(this.lab), { recursive: true, mode: 0o700 });
-    renameSync(paths.directory, discarded);
+    renameSync(folder, discarded);
     removeAside(discarded);
   }
 

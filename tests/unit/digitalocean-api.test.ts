@@ -320,3 +320,114 @@ describe("faults", () => {
     expect([headers.get("ratelimit-limit"), headers.get("ratelimit-remaining")]).toEqual(["5000", "4999"]);
   });
 });
+
+describe("a snapshot", () => {
+  const take = async (dropletId: number, name = "snap"): Promise<string> => {
+    const started = await call("POST", `/v2/droplets/${dropletId}/actions`, { type: "snapshot", name });
+    expect(started.status).toBe(201);
+    await account.settled(dropletId);
+    return String((await call("GET", `/v2/droplets/${dropletId}/snapshots`)).body.snapshots.at(-1).id);
+  };
+  const settledDroplet = async (more: Record<string, unknown> = {}): Promise<number> => {
+    const id = await newDroplet(more);
+    await account.settled(id);
+    return id;
+  };
+  const refusal = async (more: Record<string, unknown>): Promise<[number, string]> => {
+    const { status, body } = await call("POST", "/v2/droplets", dropletBody(more));
+    return [status, body.message];
+  };
+
+  it("is an image of the account's own, of the disk that it was taken from", async () => {
+    const id = await take(await settledDroplet({ size: "s-2vcpu-4gb" }));
+    expect((await call("GET", `/v2/images/${id}`)).body.image).toMatchObject({
+      id: Number(id),
+      name: "snap",
+      type: "snapshot",
+      distribution: "Debian",
+      slug: null,
+      public: false,
+      regions: ["fra1"],
+      min_disk_size: 80,
+    });
+    const ids = async (list: string) =>
+      (await call("GET", `/v2/${list}`)).body.images.map((one: { id?: number; name?: string }) => one.id);
+    expect(await ids("images?private=true")).toEqual([Number(id)]);
+    expect(await ids("images")).toContain(Number(id));
+    expect(await ids("images?type=distribution")).not.toContain(Number(id));
+  });
+
+  it("is what a droplet boots from, by its number, also one that was taken of such a droplet", async () => {
+    const first = await take(await settledDroplet());
+    const second = await settledDroplet({ image: Number(first) });
+    const third = await settledDroplet({ image: await take(second) });
+    const made = account.substrate.record.filter((entry) => entry.call === "createDroplet").map(({ args }) => args[0]);
+    expect(made.map((spec) => (spec as { snapshotId?: string }).snapshotId)).toEqual([
+      undefined,
+      first,
+      expect.not.stringContaining(first),
+    ]);
+    expect((await call("GET", `/v2/droplets/${third}`)).body.droplet.image).toMatchObject({ distribution: "Debian" });
+    expect(substrateCalls().filter((one) => one === "snapshotDroplet")).toHaveLength(2);
+  });
+
+  it("is refused in another region, on a smaller disk, and when it is gone", async () => {
+    const image = await take(await settledDroplet({ size: "s-2vcpu-4gb" }));
+    expect(await refusal({ image })).toEqual([422, expect.stringContaining("a disk of 80 GB")]);
+    expect(await refusal({ image, size: "s-2vcpu-4gb", region: "nyc3" })).toEqual([
+      422,
+      "The image is not available in this region.",
+    ]);
+    expect((await call("DELETE", `/v2/snapshots/${image}`)).status).toBe(204);
+    expect(await refusal({ image, size: "s-2vcpu-4gb" })).toEqual([
+      422,
+      "You specified an invalid image for Droplet creation.",
+    ]);
+    expect((await call("GET", `/v2/images/${image}`)).status).toBe(404);
+    await account.api.idle();
+    expect(substrateCalls()).toContain("destroySnapshot");
+  });
+
+  it("carries tags as an image, is found and counted by them, and loses them with the tag", async () => {
+    const id = await take(await settledDroplet());
+    await take(await settledDroplet({ name: "other" }), "other");
+    await call("POST", "/v2/tags", { name: "hermes-image" });
+    const resources = [{ resource_id: id, resource_type: "image" }];
+    expect((await call("POST", "/v2/tags/hermes-image/resources", { resources })).status).toBe(204);
+    const { resources: counted } = (await call("GET", "/v2/tags/hermes-image")).body.tag;
+    expect([counted.count, counted.images.count]).toEqual([1, 1]);
+    const names = async () =>
+      (await call("GET", "/v2/images?tag_name=hermes-image")).body.images.map(
+        (one: { id?: number; name?: string }) => one.name,
+      );
+    expect(await names()).toEqual(["snap"]);
+    expect((await call("GET", `/v2/snapshots/${id}`)).body.snapshot.tags).toEqual(["hermes-image"]);
+    await call("DELETE", "/v2/tags/hermes-image");
+    expect(await names()).toEqual([]);
+    expect((await call("POST", "/v2/tags", { name: "x" })).status).toBe(201);
+    const gone = await call("POST", "/v2/tags/x/resources", {
+      resources: [{ resource_id: "4711", resource_type: "image" }],
+    });
+    expect(gone.status).toBe(404);
+  });
+
+  it("outlives its droplet, and a restart of the account", async () => {
+    const droplet = await settledDroplet();
+    const id = await take(droplet);
+    await call("DELETE", `/v2/droplets/${droplet}`);
+    expect(await account.settled(droplet)).toBeUndefined();
+    await account.restart();
+    expect((await call("GET", `/v2/snapshots/${id}`)).body.snapshot.resource_id).toBe(String(droplet));
+    expect((await call("GET", "/v2/snapshots?resource_type=volume")).body.snapshots).toEqual([]);
+    await settledDroplet({ image: Number(id) });
+  });
+
+  it("is none where the machine could not keep its disk", async () => {
+    const droplet = await settledDroplet();
+    account.substrate.snapshotDroplet = () => Promise.reject(new Error("no room"));
+    const { action } = (await call("POST", `/v2/droplets/${droplet}/actions`, { type: "snapshot", name: "x" })).body;
+    await account.settled(droplet);
+    expect((await call("GET", `/v2/actions/${action.id}`)).body.action.status).toBe("errored");
+    expect((await call("GET", "/v2/snapshots")).body.snapshots).toEqual([]);
+  });
+});

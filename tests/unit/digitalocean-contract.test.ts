@@ -126,7 +126,24 @@ function contract(description: Description): (method: string, path: string, repl
     await call("GET", `/v2/droplets/${id}/snapshots`);
     const snapshot = (await call("GET", "/v2/snapshots")).body.snapshots[0].id as string;
     await call("GET", `/v2/snapshots/${snapshot}`);
-    await call("DELETE", `/v2/snapshots/${snapshot}`);
+    const tagged = { resources: [{ resource_id: snapshot, resource_type: "image" }] };
+    await call("POST", "/v2/tags/hermes/resources", tagged);
+    await call("GET", "/v2/tags/hermes");
+    for (const list of ["images?private=true", "images?tag_name=hermes", "snapshots?resource_type=droplet"])
+      await call("GET", `/v2/${list}`);
+    await call("GET", `/v2/images/${snapshot}`);
+    await call("PUT", `/v2/images/${snapshot}`, { name: "renamed" });
+    const copy = await call("POST", "/v2/droplets", dropletBody({ image: Number(snapshot), size: "s-2vcpu-4gb" }));
+    await account.settled(copy.body.droplet.id);
+    await call("GET", `/v2/droplets/${copy.body.droplet.id}`);
+    await call("DELETE", "/v2/tags/hermes/resources", tagged);
+    await call("DELETE", `/v2/images/${snapshot}`);
+    await call("GET", `/v2/droplets/${copy.body.droplet.id}`);
+    await call("DELETE", `/v2/droplets/${copy.body.droplet.id}`);
+    const other = await call("POST", `/v2/droplets/${id}/actions`, { type: "snapshot", name: "other" });
+    await account.settled(id);
+    expect(other.status).toBe(201);
+    await call("DELETE", `/v2/snapshots/${(await call("GET", "/v2/snapshots")).body.snapshots[0].id}`);
     await call("POST", `/v2/volumes/${volume}/actions`, { type: "detach", droplet_id: id, region: "fra1" });
     await account.settled(id);
     await call("DELETE", `/v2/droplets/${id}`);

@@ -99,7 +99,9 @@ describe("a container droplet", () => {
   it("is started like this", () => {
     const lab = { ...labOf("/project"), id: "abcdef" };
     const devices = [{ source: "/dev/loop9", target: "/dev/sda" }];
-    expect(nspawnArguments(lab, { spec, volumes: [{ id: "v", index: 0 }] }, devices)).toMatchSnapshot();
+    expect(
+      nspawnArguments(lab, { spec, volumes: [{ id: "v", index: 0 }] }, { devices, overlays: [] }),
+    ).toMatchSnapshot();
   });
 
   it("has a link name that the kernel takes, up to the largest id", () => {

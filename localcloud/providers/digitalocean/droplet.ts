@@ -61,7 +61,8 @@ function requestBody(inputs: Values): Values {
     name: inputs["name"],
     region: inputs["region"] ?? "",
     size: inputs["size"],
-    image: inputs["image"],
+    // A snapshot by its number, an image of DigitalOcean's by its slug.
+    image: /^\d+$/.test(text(inputs, "image")) ? Number(inputs["image"]) : inputs["image"],
     ssh_keys: texts(inputs["sshKeys"]),
     backups: inputs["backups"] ?? false,
     ipv6: inputs["ipv6"] ?? false,
