@@ -1,10 +1,14 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tailscale from "@pulumi/tailscale";
 import type { JoinedNode } from "../tailnet/commands";
 
-const PROJECT = join(__dirname, "..");
+/**
+ * Where the commands run: the project, as seen from the program. Never the whole path: it stands in the state, where
+ * another clone's, or a CI job's, would be a change, and a folder that is not there.
+ */
+const HERE = relative(process.cwd(), join(__dirname, "..")) || ".";
 
 export interface TailnetArgs {
   /** With the `tag:` prefix; the credentials must own it. */
@@ -32,8 +36,10 @@ export class Tailnet extends pulumi.ComponentResource {
       `${name}-slot`,
       {
         create: evict,
+        // In place there is nothing to make room for: the node of that name is the droplet that lives.
+        update: "exit 0",
         delete: evict,
-        dir: PROJECT,
+        dir: HERE,
         triggers: [args.hostname, args.tag],
         addPreviousOutputInEnv: false,
       },
@@ -84,7 +90,7 @@ export class TailnetNode extends pulumi.ComponentResource {
       );
     const wait = new command.local.Command(
       name,
-      { create, dir: PROJECT, triggers: [args.dropletId], logging: "stderr", addPreviousOutputInEnv: false },
+      { create, dir: HERE, triggers: [args.dropletId], logging: "stderr", addPreviousOutputInEnv: false },
       { parent: this },
     );
     const node = wait.stdout.apply((text) => JSON.parse(text) as JoinedNode);
