@@ -140,7 +140,8 @@ asRoot("hermes sandbox", () => {
   it("sweeps what expired and what was cut off, only with --yes, and nothing else", async () => {
     for (const name of ["ten-1", "ten-2"]) if (dropletOf(name)) expire(name);
     await post("/v2/tags", { name: "hermes" });
-    await post("/v2/firewalls", { name: "hermes", tags: ["hermes"], inbound_rules: [], outbound_rules: [] });
+    const rule = { protocol: "tcp", ports: "443", destinations: { addresses: ["0.0.0.0/0"] } };
+    await post("/v2/firewalls", { name: "hermes", tags: ["hermes"], outbound_rules: [rule] });
     const before = world.traces();
     const dry = await world.hermes("sandbox", "sweep");
     expect(dry.code).toBe(4);
