@@ -49,35 +49,49 @@ function kill(pid: number): void {
   }
 }
 
+/** What was asked of the account and the tailnet since it began: how far a run has come, on a slow machine too. */
+const calls = (): number => world.bench.digitalocean.calls.length + world.bench.tailscale.calls.length;
+
 /** @returns what was killed, for people */
-async function killAfter(running: Running, ms: number, whom: "command" | "engine"): Promise<string> {
-  const over = running.ended.then(() => "over before");
-  const struck = new Promise<string>((resolve) => setTimeout(resolve, ms, "struck"));
-  if ((await Promise.race([over, struck])) !== "struck") return "nothing: it was over";
+async function killAt(
+  running: Running,
+  when: { calls: number; ms: number },
+  whom: "command" | "engine",
+): Promise<string> {
+  const before = calls();
+  const over = running.ended.then(() => true);
+  const come = waitFor("a call", () => calls() - before >= when.calls, { timeoutMs: 300_000, everyMs: 5 });
+  const later = come.then(() => new Promise<boolean>((resolve) => setTimeout(resolve, when.ms, false)));
+  // One that is over before the moment has no more to fear.
+  later.catch(() => undefined);
+  if (await Promise.race([over, later])) return "nothing: it was over";
+  const moment = `after ${when.calls} calls and ${when.ms} ms`;
   if (whom === "command") {
     kill(running.child.pid ?? 0);
     await running.ended;
-    return `the command after ${ms} ms`;
+    return `the command ${moment}`;
   }
-  // Between two calls of the engine there is none.
-  await Promise.race([over, waitFor("an engine", () => engines().length > 0, { timeoutMs: 60_000, everyMs: 5 })]);
-  const found = engines();
-  found.forEach(kill);
+  // Between two runs of the engine there is none.
+  const found = waitFor("an engine", () => engines().length > 0, { timeoutMs: 60_000, everyMs: 5 });
+  found.catch(() => undefined);
+  if ((await Promise.race([over, found])) === true) return "nothing: it was over";
+  const pids = engines();
+  pids.forEach(kill);
   await running.ended;
-  return `the engine (${found.length}) after ${ms} ms`;
+  return `the engine ${moment}`;
 }
 
 asRoot("a sandbox whose making or removal is killed", () => {
-  /** How long an undisturbed one takes, milliseconds. */
+  /** How many calls an undisturbed one makes. */
   const usual = { create: 0, destroy: 0 };
 
   beforeAll(async () => {
     world = await startSandboxWorld(SLOT);
     for (const verb of ["create", "destroy"] as const) {
-      const started = Date.now();
+      const before = calls();
       const { code, output } = await world.hermes("sandbox", verb, "calm");
       expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
-      usual[verb] = Date.now() - started;
+      usual[verb] = calls() - before;
     }
     expect(world.traces()).toEqual({});
   });
@@ -91,7 +105,8 @@ asRoot("a sandbox whose making or removal is killed", () => {
     const verb = next() < 0.65 ? "create" : "destroy";
     const whom = next() < 0.5 ? "command" : "engine";
     if (verb === "destroy") await world.hermes("sandbox", "create", name);
-    const killed = await killAfter(world.start(["sandbox", verb, name]), Math.round(next() * usual[verb]), whom);
+    const when = { calls: Math.floor(next() * usual[verb]), ms: Math.floor(next() * 1500) };
+    const killed = await killAt(world.start(["sandbox", verb, name]), when, whom);
     // Whatever came up in time is no stray: a sweep would leave it.
     const listed = JSON.parse((await world.hermes("sandbox", "list", "--json")).stdout) as {
       name: string;
