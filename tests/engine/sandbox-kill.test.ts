@@ -59,26 +59,18 @@ async function killAt(
   whom: "command" | "engine",
 ): Promise<string> {
   const before = calls();
-  const over = running.ended.then(() => true);
-  const come = waitFor("a call", () => calls() - before >= when.calls, { timeoutMs: 300_000, everyMs: 5 });
-  const later = come.then(() => new Promise<boolean>((resolve) => setTimeout(resolve, when.ms, false)));
-  // One that is over before the moment has no more to fear.
-  later.catch(() => undefined);
-  if (await Promise.race([over, later])) return "nothing: it was over";
-  const moment = `after ${when.calls} calls and ${when.ms} ms`;
-  if (whom === "command") {
-    kill(running.child.pid ?? 0);
-    await running.ended;
-    return `the command ${moment}`;
-  }
+  let isOver = false;
+  void running.ended.then(() => (isOver = true));
+  const until = (what: string, probe: () => boolean): Promise<true> =>
+    waitFor(what, () => isOver || probe(), { timeoutMs: 300_000, everyMs: 5 });
+  await until("a call", () => calls() - before >= when.calls);
+  await new Promise((resolve) => setTimeout(resolve, when.ms));
   // Between two runs of the engine there is none.
-  const found = waitFor("an engine", () => engines().length > 0, { timeoutMs: 60_000, everyMs: 5 });
-  found.catch(() => undefined);
-  if ((await Promise.race([over, found])) === true) return "nothing: it was over";
-  const pids = engines();
-  pids.forEach(kill);
+  if (whom === "engine") await until("an engine", () => engines().length > 0);
+  if (isOver) return "nothing: it was over";
+  (whom === "engine" ? engines() : [running.child.pid ?? 0]).forEach(kill);
   await running.ended;
-  return `the engine ${moment}`;
+  return `the ${whom} after ${when.calls} calls and ${when.ms} ms`;
 }
 
 asRoot("a sandbox whose making or removal is killed", () => {
