@@ -3,13 +3,30 @@
  * one run on one machine, so that the ratios say something where the seconds do not. Each is the whole command, from its
  * first call to a gateway that is ready. `--json` prints one document.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
+import { join } from "node:path";
 import { table } from "../cli/output";
+import { dropletPaths } from "../localcloud/droplets";
 import { bringUp, hindrance, tearDown } from "../localcloud/embedded-cloud";
 import { ProjectCopy } from "../tests/droplet/project";
 import { sum, timed, type Timing } from "./floors";
 
-async function measure(project: ProjectCopy): Promise<Timing[]> {
+interface Measured extends Timing {
+  /** What the droplet computed until then, which hardly depends on how busy the machine is. */
+  cpuSeconds?: number;
+}
+
+/** Counted by the kernel for the droplet's group, from its power on. */
+function cpuSeconds({ lab, dropletId }: ProjectCopy): number {
+  const groups = readFileSync(dropletPaths(lab, dropletId).cgroups, "utf8").trim().split("\n");
+  const stat = groups.map((group) => join(group, "cpu.stat")).find((path) => /^usage_usec/.test(read(path)));
+  return Number(/^usage_usec (\d+)/.exec(read(stat ?? ""))?.[1]) / 1e6;
+}
+
+const read = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
+
+async function measure(project: ProjectCopy): Promise<Measured[]> {
   const silent = { begin: () => undefined, detail: () => undefined, end: () => undefined };
   await bringUp(project.lab, silent);
   const hermes = async (...args: string[]): Promise<void> => {
@@ -27,9 +44,10 @@ async function measure(project: ProjectCopy): Promise<Timing[]> {
     );
   };
   await hermes("init", "--stack", "hermes");
-  const made: Timing[] = [];
+  const made: Measured[] = [];
   const sandbox = async (what: string, ...args: string[]): Promise<void> => {
-    made.push(await timed(what, () => hermes("sandbox", ...args)));
+    const timing = await timed(what, () => hermes("sandbox", ...args));
+    made.push({ ...timing, cpuSeconds: cpuSeconds(project) });
     await steps();
   };
   await sandbox("create on the plain image", "create", "bench", "--cold");
@@ -55,7 +73,10 @@ async function main(): Promise<void> {
     if (process.argv.includes("--json")) return void console.log(JSON.stringify({ timings, ratios, loads }));
     console.log(
       table([
-        ...timings.map(({ what, seconds }): [string, string] => [what, `${seconds.toFixed(1)} s`]),
+        ...timings.map(({ what, seconds, cpuSeconds }): [string, string] => [
+          what,
+          `${seconds.toFixed(1)} s${cpuSeconds === undefined ? "" : `, the droplet computed ${cpuSeconds.toFixed(1)} s`}`,
+        ]),
         [
           "as fast as on the plain image",
           `create ${ratios.create.toFixed(1)}, recreate ${ratios.recreate.toFixed(1)} times`,

@@ -35,7 +35,7 @@ stop_services() {
 
 say_contents() {
   local tailscale
-  tailscale=$(tailscale version | head -n 1)
+  tailscale=$(tailscale version | sed "s/-.*//; q")
   [ "$(readlink /opt/openclaw/current)" = "$HERMES_OPENCLAW_VERSION" ] || refuse "another OpenClaw runs than at birth"
   [ "$(readlink /opt/node/current)" = "$HERMES_NODE_VERSION" ] || refuse "another Node runs than at birth"
   printf '%s\n' "node $HERMES_NODE_VERSION $HERMES_NODE_SHA256" \
@@ -51,7 +51,7 @@ remove_hermes() {
   rm -rf $units/hermes-* $units/openclaw-gateway.service* $units/ollama.service* $units/tailscaled.service.d
   # What enabled them.
   find $units -xtype l -delete
-  rm -rf /etc/hermes /etc/hermes-agent /etc/openclaw /usr/local/lib/hermes /usr/local/sbin/hermes-apply
+  rm -rf /etc/hermes /etc/hermes-agent /etc/openclaw /opt/hermes /usr/local/lib/hermes /usr/local/sbin/hermes-apply
   rm -rf /etc/systemd/{journald,resolved}.conf.d/hermes.conf /etc/sysctl.d/90-hermes.conf /etc/apt/apt.conf.d/99hermes
   rm -rf /var/lib/hermes /var/lib/openclaw /srv/hermes/openclaw /srv/hermes/restore /var/lib/ollama /var/cache/hermes
   find /var/cache/openclaw -mindepth 1 -maxdepth 1 ! -name compile-cache -exec rm -rf {} +

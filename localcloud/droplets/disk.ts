@@ -1,5 +1,14 @@
 // A droplet's root disk, and what snapshots keep of it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../lab";
 import { run, waitFor } from "../network";
@@ -51,6 +60,14 @@ export async function makeRoot(lab: Lab, record: DropletRecord, image: string): 
     mkdirSync(join(root, folder));
     mkdirSync(upper, { recursive: true });
   }
+  if (layers.length > 0) showSystem(tree, root);
+}
+
+/** systemd-nspawn looks for this file before anything is laid over. */
+function showSystem(tree: string, root: string): void {
+  const file = "usr/lib/os-release";
+  mkdirSync(join(root, file, ".."), { recursive: true });
+  copyFileSync(join(tree, file), join(root, file));
 }
 
 const copy = (sources: string[], target: string): Promise<string> =>
