@@ -6,8 +6,11 @@ import { loadCatalogue, planInput, readConfig, readSecrets, wantedOpenclaw, with
 import { accountFrom } from "./digitalocean/account";
 import { checkChain, loadModels, sayChain } from "./models";
 import { plan, summary } from "./planner";
+import { closedGate, policyOf } from "./policy/gate";
 import { checkRelease, loadRelease, sayRelease } from "./releases";
 import { refuseStrays, straysIn, survey } from "./sweep";
+
+const openGate = closedGate();
 
 export = async () =>
   withPlainErrors(async () => {
@@ -29,6 +32,7 @@ export = async () =>
     const chosen = plan(planInput(config), catalogue);
     if (pulumi.runtime.isDryRun()) await Promise.all(summary(chosen).map((line) => pulumi.log.info(line)));
     await sayChanges(seen, { config, chosen, catalogue });
+    openGate(await policyOf(config, { catalogue, models, secrets }));
     const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account });
     return hermes.outputs;
   });

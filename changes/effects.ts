@@ -156,6 +156,7 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
     row("`backup.keep`", CONFIG, "files"),
   ],
   verify: [row("`verify.agentTurn`", [], "nothing", "what `up` looks at in the end")],
+  policy: [row("`policy.maxMonthlyUsd`", [], "nothing", "a rule for the preview")],
   bootstrapRevision: [row("`bootstrapRevision`", BIRTH, "new droplet")],
   sources: [
     row("`sources.node`", CONFIG, "nothing", "counts when a version is installed"),

@@ -1,3 +1,4 @@
+import { secretForms } from "../config/secret-forms";
 import { SECRET_SHAPES } from "../gateway/apply/secret-shapes";
 
 /** Shorter than that, a text is in too many words. */
@@ -7,28 +8,13 @@ const SHORTEST = 6;
 export function secretScrubber(secrets: Record<string, string>): (text: string) => string {
   const forms = new Map<string, string>();
   for (const [name, value] of Object.entries(secrets)) {
-    for (const form of formsOf(value)) if (form.length >= SHORTEST) forms.set(form, name);
+    for (const form of secretForms(value)) if (form.length >= SHORTEST) forms.set(form, name);
   }
   const longestFirst = [...forms].sort(([a], [b]) => b.length - a.length);
   return (text) => {
     const known = longestFirst.reduce((rest, [form, name]) => rest.replaceAll(form, `[secret ${name}]`), text);
     return SECRET_SHAPES.reduce((rest, shape) => rest.replace(shape, "[secret]"), known);
   };
-}
-
-/** A key of several lines shows by each of its own; the lines around it ("-----BEGIN") are nobody's secret. */
-function formsOf(value: string): string[] {
-  const text = value.trim();
-  const lines = text.includes("\n")
-    ? text.split("\n").filter((line) => line.length >= 20 && !line.startsWith("--"))
-    : [];
-  return [
-    text,
-    JSON.stringify(text).slice(1, -1),
-    encodeURIComponent(text),
-    Buffer.from(text).toString("base64"),
-    ...lines,
-  ];
 }
 
 const LONGEST_LINE = 65_536;

@@ -1,6 +1,5 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
-import { assertPrivate } from "../policy/exposure";
 import type { FirewallRules } from "./firewall-rules";
 
 export interface PerimeterArgs {
@@ -19,7 +18,6 @@ export class Perimeter extends pulumi.ComponentResource {
   readonly firewall: digitalocean.Firewall;
 
   constructor(name: string, args: PerimeterArgs, opts?: pulumi.ComponentResourceOptions) {
-    assertPrivate(args.rules);
     super("hermes:index:Perimeter", name, {}, opts);
     const tag = new digitalocean.Tag(name, { name: args.tag }, { parent: this });
     this.firewall = new digitalocean.Firewall(

@@ -8,6 +8,7 @@ import { readMcpServers } from "./mcp";
 import { checkLocalModel, readLocalModel, readOllama } from "./local-model";
 import { readModels } from "./models";
 import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
+import { checkBudget, readPolicy } from "./policy";
 import { checkPorts } from "./ports";
 import type { Problem } from "./problem";
 import { isAbsent, Reader } from "./reader";
@@ -73,6 +74,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     ...(telegram ? { telegram } : {}),
     backup: readBackup(reader, raw["backup"], context.stack),
     verify: { agentTurn: reader.boolean("hermes:verify.agentTurn", verify["agentTurn"], DEFAULTS.agentTurn) ?? true },
+    policy: readPolicy(reader, raw["policy"]),
     bootstrapRevision: readRevision(reader, raw["bootstrapRevision"]),
     sources: readSources(reader, raw["sources"], node.version),
     ...(sandbox ? { sandbox } : {}),
@@ -81,6 +83,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   checkEphemeral(reader, config);
   checkSandbox(reader, config);
   checkLocalModel(reader, config, context.catalogue);
+  checkBudget(reader, config, context.catalogue);
   const needed = neededSecrets(config);
   checkSecrets(reader, context.secrets, { needed, referenced, plain: context.plainSecrets ?? [] });
   return { config, problems: inOrder(reader.problems, context.order ?? []) };

@@ -26,6 +26,7 @@ export const KEYS = {
   volumeGiB: "integer",
   backup: "object",
   verify: "object",
+  policy: "object",
   bootstrapRevision: "integer",
   sources: "object",
   sandbox: "object",

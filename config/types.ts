@@ -35,6 +35,7 @@ export interface HermesConfig {
   volumeGiB: number;
   backup: BackupConfig;
   verify: VerifyConfig;
+  policy: PolicyConfig;
   /** Raised by one to replace the droplet on purpose. */
   bootstrapRevision: number;
   sources: SourcesConfig;
@@ -119,6 +120,11 @@ export interface TelegramConfig {
 export interface VerifyConfig {
   /** End every `up` with an agent turn, not only with the gateway's readiness. */
   agentTurn: boolean;
+}
+
+export interface PolicyConfig {
+  /** USD a month that the whole stack may cost at most; absent: any. */
+  maxMonthlyUsd?: number;
 }
 
 export interface BackupConfig {

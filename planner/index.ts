@@ -48,6 +48,7 @@ function memoryPlan(input: PlanInput, size: Size, local: LocalDecision, constant
 export type { Catalogue, Constants, Cost, Size };
 export type * from "./types";
 export { sumMiB } from "./budget";
+export { resourceCost, stackCost, unpriced, type CostLine } from "./cost";
 export { summary } from "./summary";
 export { cheapest, findSize, shippedCatalogue, soldIn } from "./catalogue";
 export { findLocalModel, localModels, MODELS_AS_OF, proposedModels, type LocalModel } from "./local-models";

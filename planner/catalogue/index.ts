@@ -61,7 +61,7 @@ export function hourly(monthlyUsd: number): number {
   return Math.round((monthlyUsd / HOURS_PER_MONTH) * 1e5) / 1e5;
 }
 
-export function findSize(catalogue: Catalogue, slug: string): Size | undefined {
+export function findSize(catalogue: Pick<Catalogue, "sizes">, slug: string): Size | undefined {
   return catalogue.sizes.find((size) => size.slug === slug);
 }
 

@@ -703,6 +703,28 @@ describe("values that are wrong", () => {
   });
 });
 
+describe("policy", () => {
+  it("limits the cost by whole dollars, and refuses a stack that costs more before anything is made", () => {
+    expect(faults({ policy: { maxMonthlyUsd: 13 } })).toEqual([]);
+    expect(faults({ policy: { maxMonthlyUsd: 12 } })).toEqual([
+      "hermes:policy.maxMonthlyUsd: the stack costs $13.00 a month",
+    ]);
+    expect(problems({ policy: { maxMonthlyUsd: 12 } })[0]?.allowed).toBe(
+      "At least its cost: droplet s-1vcpu-2gb $12.00, volume 10 GiB $1.00.",
+    );
+  });
+
+  it.each([[0], [-5], [12.5], ["20 dollars"], [true]])("refuses a limit of %p", (maxMonthlyUsd) => {
+    expect(faults({ policy: { maxMonthlyUsd } })).toHaveLength(1);
+  });
+
+  it("refuses a key that it does not know", () => {
+    expect(faults({ policy: { maxMontlyUsd: 20 } })).toEqual([
+      "hermes:policy.maxMontlyUsd: is not a key that hermes knows",
+    ]);
+  });
+});
+
 describe("problems", () => {
   const broken = {
     region: "nyc9",

@@ -1,0 +1,129 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { dump, load } from "js-yaml";
+import { newKey } from "../../cli/init";
+import { RULES } from "../../policy";
+import { knownSecrets, OFFENCES, OPENED, type Expected } from "../fixtures/offences";
+import { COMMITTED, deeds, startBench, type Ended, type EngineBench } from "./harness";
+
+jest.setTimeout(240_000);
+
+const PROJECT = join(__dirname, "../..");
+const SECRETS = {
+  openrouterApiKey: "sk-or-v1-engine-test-secret",
+  gatewayToken: "engine-test-gateway-token-of-more-than-32-characters",
+  deployKey: newKey("test"),
+};
+
+let bench: EngineBench;
+let encrypted: unknown;
+
+beforeAll(async () => {
+  bench = await startBench({ stack: "hermes", program: join(PROJECT, "tests/fixtures/offending-program") });
+  bench.configure(COMMITTED);
+  for (const [name, value] of Object.entries(SECRETS)) {
+    const set = await bench.pulumi(["config", "set", `hermes:secrets.${name}`, "--secret", "--path"], { stdin: value });
+    expect({ code: set.code, said: set.code === 0 ? "" : set.output }).toEqual({ code: 0, said: "" });
+  }
+  const file = load(readFileSync(join(bench.dir, "Pulumi.hermes.yaml"), "utf8")) as { config: Record<string, unknown> };
+  encrypted = file.config["hermes:secrets"];
+});
+
+afterAll(() => bench.stop());
+
+function configure(offence: Record<string, unknown>, hermes: Record<string, unknown> = {}): void {
+  const own = Object.entries(offence).map(([key, value]) => [`offence:${key}`, value]);
+  bench.configure({ ...COMMITTED, ...hermes, "hermes:secrets": encrypted, ...Object.fromEntries(own) });
+}
+
+const resources = (expected: Expected[]) => expected.map(({ type, name, props }) => ({ type, name, props }));
+const kind = ({ type }: Expected): string => type.split(":").at(-1) ?? "";
+
+/** As the engine shows types: without the name's copy in the module. */
+const shortType = ({ type }: Expected): string => type.replace(/\/\w+(?=:)/, "");
+
+function expectAll(offences: Expected[], isNamed: (each: Expected) => boolean, { output }: Ended): void {
+  const missing = offences.filter((each) => !isNamed(each)).map(({ rule, name }) => `${rule}: ${name}`);
+  expect({ missing, output: missing.length === 0 ? "" : output }).toEqual({ missing: [], output: "" });
+}
+
+function expectStopped(ended: Ended): void {
+  expect(ended.code).not.toBe(0);
+  expect(ended.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  for (const value of Object.values(SECRETS)) expect(ended.output).not.toContain(value.slice(0, 60));
+}
+
+/**
+ * The pack as an organisation has it, but for its runtime: a language host of old does not run packs, so the engine is
+ * given what runs them.
+ */
+function policyPack(): { pack: string; env: Record<string, string> } {
+  const pack = join(bench.dir, "pack");
+  const source = join(PROJECT, "policy/pack");
+  mkdirSync(pack, { recursive: true });
+  for (const file of ["index.js", "package.json"]) symlinkSync(join(source, file), join(pack, file));
+  symlinkSync(join(PROJECT, "node_modules"), join(pack, "node_modules"));
+  const project = load(readFileSync(join(source, "PulumiPolicy.yaml"), "utf8")) as { runtime: object };
+  const runtime = { ...project.runtime, name: "hermes" };
+  writeFileSync(join(pack, "PulumiPolicy.yaml"), dump({ ...project, runtime }));
+  const bin = join(PROJECT, "tests/fixtures/policy-analyzer");
+  return { pack, env: { PATH: [bin, bench.environment["PATH"]].join(delimiter) } };
+}
+
+describe("the policy of hermes", () => {
+  it("has an offence against each of its rules", () => {
+    const tried = new Set(OFFENCES.map(({ rule }) => rule)).add("monthly-budget");
+    expect([...tried].sort()).toEqual(RULES.map(({ name }) => name).sort());
+  });
+
+  it("fails the program's preview and names every offence in each of its disguises, at once", async () => {
+    const offences = [...OFFENCES, ...knownSecrets(SECRETS.gatewayToken)];
+    configure({ resources: resources(offences), changes: OPENED }, { "hermes:policy": { maxMonthlyUsd: 20 } });
+    const preview = await bench.pulumi(["preview"]);
+    const isNamed = (each: Expected) => preview.output.includes(`error: ${kind(each)} ${each.name}: ${each.says}`);
+    expectAll(offences, isNamed, preview);
+    expect(preview.output).toContain("error: Firewall hermes: inboundRules[0] opens tcp 22 to 0.0.0.0/0");
+    expect(preview.output).toMatch(
+      /error: Stack hermes-hermes: it costs at least \$25\.00 a month \(.*droplet .* may cost \$20\.00/,
+    );
+    expectStopped(preview);
+    expect(deeds(bench.digitalocean)).toEqual([]);
+  });
+
+  it("ends an update without a preview before anything is made of the offence", async () => {
+    configure({ changes: OPENED });
+    const up = await bench.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(up.output).toContain("error: Firewall hermes: inboundRules[0] opens tcp 22 to 0.0.0.0/0");
+    expectStopped(up);
+    expect(deeds(bench.digitalocean).filter((deed) => /firewalls|droplets/.test(deed))).toEqual([]);
+    const destroyed = await bench.pulumi(["destroy", "--yes", "--skip-preview", "--exclude-protected"]);
+    expect({ code: destroyed.code, said: destroyed.code === 0 ? "" : destroyed.output }).toEqual({ code: 0, said: "" });
+  });
+});
+
+describe("the policy pack", () => {
+  let pack: string;
+  let env: Record<string, string>;
+
+  beforeAll(() => void ({ pack, env } = policyPack()));
+
+  it("fails the preview of any program, and names every offence", async () => {
+    const packConfig = join(bench.dir, "limits.json");
+    writeFileSync(packConfig, JSON.stringify({ "monthly-budget": { maxMonthlyUsd: 20 } }));
+    configure({ resources: resources(OFFENCES), alone: true });
+    const args = ["preview", "--policy-pack", pack, "--policy-pack-config", packConfig];
+    const preview = await bench.pulumi(args, { env });
+    const found = preview.output.replace(/\s+/g, " ");
+    const isNamed = (each: Expected) => found.includes(`${each.rule} (${shortType(each)}: ${each.name})`);
+    expectAll(OFFENCES, isNamed, preview);
+    expect(found).toContain("monthly-budget (pulumi:pulumi:Stack: hermes-hermes)");
+    expectStopped(preview);
+  });
+
+  it("passes the stack hermes, as the program's own gate does", async () => {
+    configure({});
+    const preview = await bench.pulumi(["preview", "--policy-pack", pack], { env });
+    expect({ code: preview.code, said: preview.code === 0 ? "" : preview.output }).toEqual({ code: 0, said: "" });
+    expect(preview.output).toMatch(/Policies:[\s\S]*hermes/);
+  });
+});
