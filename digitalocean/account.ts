@@ -14,6 +14,12 @@ export interface AccountOptions {
    * @default 1000
    */
   pauseMs?: number;
+  /**
+   * How long one 429 may keep a call, milliseconds: as long as its `retry-after` says, again and again. With 0 it is tried once
+   * more, after {@link pauseMs}.
+   * @default 0
+   */
+  patienceMs?: number;
 }
 
 /**
@@ -39,6 +45,8 @@ const DEFAULT_API_URL = "https://api.digitalocean.com";
 const PER_PAGE = 200;
 /** An answer that always names a next page must not keep us. */
 const MAX_PAGES = 50;
+/** Somebody else may take what was freed. */
+const MAX_WAITS = 10;
 /** Stands for no answer at all. */
 const NO_ANSWER = 599;
 
@@ -93,10 +101,22 @@ export class Account {
     // An invalid header is refused with an error that quotes it.
     if (!/^[\x21-\x7e]+$/.test(this.options.token))
       throw new TokenError("was not asked: the token holds characters that no token has");
-    const first = await this.once(method, path, body);
-    if (first.status !== 429 && first.status < 500) return this.read(first, method, path);
-    await new Promise((resolve) => setTimeout(resolve, this.options.pauseMs ?? 1000));
-    return this.read(await this.once(method, path, body), method, path);
+    for (let waits = 0, retried = false; ;) {
+      const reply = await this.once(method, path, body);
+      const asked = waits < MAX_WAITS ? this.askedToWait(reply) : undefined;
+      if (asked !== undefined) waits++;
+      else if (retried || (reply.status !== 429 && reply.status < 500)) return this.read(reply, method, path);
+      else retried = true;
+      await new Promise((resolve) => setTimeout(resolve, asked ?? this.options.pauseMs ?? 1000));
+    }
+  }
+
+  /** Milliseconds, where that is not too long. */
+  private askedToWait({ status, headers }: Reply): number | undefined {
+    const seconds = headers.get("retry-after") ?? "";
+    if (status !== 429 || !/^\d+$/.test(seconds)) return undefined;
+    const wait = Number(seconds) * 1000;
+    return wait <= (this.options.patienceMs ?? 0) ? wait : undefined;
   }
 
   private async once(method: string, path: string, body?: object): Promise<Reply> {
@@ -176,9 +196,10 @@ export const isMap = (value: unknown): value is Entry =>
 export function accountFrom(
   env: NodeJS.ProcessEnv,
   config: { get(key: string): string | undefined } = { get: () => undefined },
+  more: Pick<AccountOptions, "patienceMs"> = {},
 ): Account | undefined {
   const token = (config.get("token") || env["DIGITALOCEAN_TOKEN"] || env["DIGITALOCEAN_ACCESS_TOKEN"] || "").trim();
   if (token === "") return undefined;
   const apiUrl = config.get("apiEndpoint") || env["DIGITALOCEAN_API_URL"];
-  return new Account({ token, ...(apiUrl ? { apiUrl } : {}) });
+  return new Account({ token, ...(apiUrl ? { apiUrl } : {}), ...more });
 }

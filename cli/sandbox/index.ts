@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { untilInterrupted } from "../interrupted";
 import { CommandError, EXIT, table } from "../output";
+import { commentAccess, commentGone } from "./comment";
 import { createSandboxes, wholeNumber, type Created, type CreateOptions } from "./create";
 import { accessRows, listed, listText, sceneOf, shownOf, shownRows } from "./list";
 import { extendSandbox, mustBeHere, recreateSandbox } from "./life";
@@ -14,6 +15,10 @@ import { readTemplate, ttlMinutes } from "./template";
 interface Common {
   from: string;
   json?: boolean;
+}
+
+interface Commenting extends Common {
+  comment?: boolean;
 }
 
 /** What was asked of several sandboxes, and what came of each. */
@@ -39,7 +44,8 @@ export function addSandboxCommands(hermes: Command): void {
     .option("--idle <duration>", "switch itself off after so long without an agent's work")
     .option("--seed <backup>", "begin with a backup: a file, or one of the bucket (latest)")
     .option("--cold", "from the plain image, though there is a baked one")
-    .action(async (names: string[], options: CreateOptions & Common) => runCreate(names, options));
+    .option("--comment", "in a run of a forge's CI: say how to get in under its pull request")
+    .action(async (names: string[], options: CreateOptions & Commenting) => runCreate(names, options));
   common(sandbox.command("list")).description("all of the account, also those of others").action(runList);
   common(sandbox.command("show")).description("one, and how to get in").argument("<name>").action(runShow);
   common(sandbox.command("extend"))
@@ -57,6 +63,7 @@ export function addSandboxCommands(hermes: Command): void {
     .description("remove all of one, and look whether it is gone")
     .argument("<name...>")
     .option("--parallel <n>", "so many at a time", "3")
+    .option("--comment", "in a run of a forge's CI: say so where it was said how to get in")
     .action(runDestroy);
   common(sandbox.command("sweep"))
     .description("find what expired, ended itself, lost its stack or was cut off; remove it with --yes")
@@ -74,11 +81,13 @@ const print = (json: boolean | undefined, value: unknown, text: () => string): v
 
 const interrupted = (): void => progress("interrupted: what was begun is ended first, which may take a minute");
 
-async function runCreate(names: string[], options: CreateOptions & Common): Promise<void> {
+async function runCreate(names: string[], options: CreateOptions & Commenting): Promise<void> {
   const results = await untilInterrupted(
     (signal) => createSandboxes(names, options, { say: progress, signal }),
     interrupted,
   );
+  if (options.comment === true)
+    for (const { name, result } of results) progress(`said at ${await commentAccess(name, result)}`, name);
   report(
     results,
     options,
@@ -173,7 +182,7 @@ async function runRecreate(said: string[], options: Many & { cold?: boolean }): 
   );
 }
 
-async function runDestroy(said: string[], options: Many): Promise<void> {
+async function runDestroy(said: string[], options: Many & Commenting): Promise<void> {
   const names = said.map(saidName);
   for (const name of names) mustBeSandbox(stackOf(name));
   const outside = await outsideOf(options.from);
@@ -185,6 +194,8 @@ async function runDestroy(said: string[], options: Many): Promise<void> {
       ),
     () => progress("interrupted: what is being removed is removed to its end"),
   );
+  if (options.comment === true)
+    for (const [index, name] of names.entries()) if (settled[index]?.ok === true) await commentGone(name);
   report(
     named(names, settled),
     options,

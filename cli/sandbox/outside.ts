@@ -16,13 +16,17 @@ export interface Outside {
   notLookedAt: string[];
 }
 
+/** Many at once may meet the limit of 250 calls a minute: whoever does waits. */
+const PATIENCE = { patienceMs: 70_000 };
+
 /**
  * @param of the stack whose file may hold the token
  * @throws CommandError without a token
  */
 export async function outsideOf(of: string | undefined): Promise<Outside> {
   const account =
-    accountFrom(process.env) ?? (of === undefined ? undefined : accountFrom({}, await providerConfig(of)));
+    accountFrom(process.env, undefined, PATIENCE) ??
+    (of === undefined ? undefined : accountFrom({}, await providerConfig(of), PATIENCE));
   if (account === undefined)
     throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
   try {

@@ -15,7 +15,6 @@ import { free } from "./free";
 import { isDead, makerText } from "./lock";
 import { stackOf } from "./names";
 import { removeThings, type Outside } from "./outside";
-import { withStandingFolders } from "./relocate";
 
 const pathOf = (stack: string): string => join(process.cwd(), `Pulumi.${shortName(stack)}.yaml`);
 
@@ -139,12 +138,10 @@ async function destroyStack(stack: string, say: (text: string) => void): Promise
   const options = { say, signal: new AbortController().signal };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const running = await engineStack(stack, process.cwd());
-    const failed = await withStandingFolders(running)
-      .then(() => destroy(running, options))
-      .then(
-        () => undefined,
-        (error: Error) => error,
-      );
+    const failed = await destroy(running, options).then(
+      () => undefined,
+      (error: Error) => error,
+    );
     if (failed === undefined) return;
     if (!(failed instanceof EngineError)) throw failed;
     const words = `${failed.result.stdout}\n${failed.result.stderr}`;

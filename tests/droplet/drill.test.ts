@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Drilled } from "../../cli/drill";
 import { dropletIds } from "../../localcloud/droplets";
-import type { ExecResult } from "../../localcloud/exec";
 import { run, waitFor } from "../../localcloud/network";
 import { projectOfFile } from "./project";
+import { accountState, everything, fine } from "./traces";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
@@ -14,55 +13,6 @@ const project = projectOfFile();
 const DRILL = "sandbox-hermes-drill";
 
 const hermes = (...args: string[]) => project.exec(["node", "cli/hermes.js", ...args]);
-
-const fine = ({ code, stdout, stderr }: ExecResult): string => {
-  expect({ code, said: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, said: "" });
-  return stdout;
-};
-
-interface Account {
-  droplets: Record<string, { id: number; name: string; host: number }>;
-  firewalls: Record<string, { name: string }>;
-  volumes: Record<string, { name: string }>;
-  keys: Record<string, { name: string }>;
-  tags: string[];
-}
-const account = () => project.control<Account>("digitalocean/state");
-
-/** Names of nodes and numbers of keys. */
-const tailnet = async (): Promise<string[]> => {
-  const ask = (what: string): string =>
-    `curl -sf -u "$TAILSCALE_API_KEY:" "$TAILSCALE_BASE_URL/api/v2/tailnet/-/${what}"`;
-  const said = fine(await project.exec(["sh", "-c", `${ask("devices")}; echo; ${ask("keys")}`])).trim();
-  const [nodes = "", keys = ""] = said.split("\n").filter((line) => line !== "");
-  const { devices } = JSON.parse(nodes) as { devices: { name: string }[] };
-  return [
-    ...devices.map(({ name }) => name),
-    ...(JSON.parse(keys) as { keys: { id: string }[] }).keys.map(({ id }) => `key ${id}`),
-  ].sort();
-};
-
-/** Everything that has a name, wherever it is. */
-const everything = async (): Promise<Record<string, unknown>> => {
-  const { droplets, firewalls, volumes, keys, tags } = await account();
-  const names = (kind: Record<string, { name: string }>): string[] =>
-    Object.values(kind)
-      .map(({ name }) => name)
-      .sort();
-  const stacks = JSON.parse(fine(await project.exec(["pulumi", "stack", "ls", "--json"]))) as { name: string }[];
-  return {
-    droplets: names(droplets),
-    firewalls: names(firewalls),
-    volumes: names(volumes),
-    keys: names(keys),
-    tags: [...tags].sort(),
-    tailnet: await tailnet(),
-    stacks: stacks.map(({ name }) => name),
-    file: existsSync(join(project.dir, `Pulumi.${DRILL}.yaml`)),
-    // What the engine keeps of the stack: its state, history, backups, locks.
-    state: (await run(["find", join(project.lab.dir, "pulumi", "state"), "-type", "f", "-path", `*${DRILL}*`])).trim(),
-  };
-};
 
 /** What hermes does to the droplet that stays: nothing. */
 const untouched = async (): Promise<string> => {
@@ -81,11 +31,11 @@ beforeAll(async () => {
     "install -o openclaw -g openclaw -m 600 /dev/stdin /srv/hermes/openclaw/workspaces/main/n <<<known",
   );
   fine(await hermes("backup", "--stack", "hermes"));
-  before = { everything: await everything(), untouched: await untouched() };
+  before = { everything: await everything(project, DRILL), untouched: await untouched() };
 });
 
 afterEach(async () => {
-  expect(await everything()).toEqual(before.everything);
+  expect(await everything(project, DRILL)).toEqual(before.everything);
   expect(await untouched()).toBe(before.untouched);
 });
 
@@ -116,7 +66,7 @@ describe("hermes restore --drill", () => {
   it("restores the newest file into a droplet of its own beside the one that stays, and removes it", async () => {
     const running = hermes("restore", "--drill", "--json", "--stack", "hermes");
     await waitFor("the second droplet", () => dropletIds(project.lab).length === 2, { timeoutMs: 180_000 });
-    const { droplets } = await account();
+    const { droplets } = await accountState(project);
     expect(new Set(Object.values(droplets).map(({ host }) => host)).size).toBe(2);
     const drilled = JSON.parse(fine(await running)) as Drilled;
     expect(drilled).toMatchObject({ ok: true, ready: true, openclaw: "2026.9.6", version: "2026.9.6" });

@@ -4,7 +4,6 @@ import { deedOf, failureIn } from "../../cli/sandbox/engine";
 import { holdersIn, holdingOf, isDead } from "../../cli/sandbox/lock";
 import { originDigest } from "../../cli/sandbox/origin";
 import { settleAll } from "../../cli/sandbox/parallel";
-import { relocate } from "../../cli/sandbox/relocate";
 import { readSettings, templateOf, ttlMinutes } from "../../cli/sandbox/template";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 
@@ -164,15 +163,4 @@ it("says by eight digits whose engine it is; state in a folder is a machine's ow
   expect(originDigest("s3://b", "hermes", "one")).toBe(originDigest("s3://b", "hermes", "two"));
   expect(originDigest("file:///s", "hermes", "one")).not.toBe(originDigest("file:///s", "hermes", "two"));
   expect(originDigest("s3://b", "hermes", "one")).toMatch(/^[0-9a-f]{8}$/);
-});
-
-it("has commands run here whose folder is gone, and no others", () => {
-  const command = (dir: string) => ({ type: "command:local:Command", inputs: { dir }, outputs: { dir } });
-  const state = {
-    deployment: { resources: [command("/gone"), command("/there"), { type: "x", inputs: { dir: "/gone" } }] },
-  };
-  const stands = (path: string): boolean => path === "/there";
-  expect(relocate(state, "/here", stands)).toBe(true);
-  expect(state.deployment.resources.map(({ inputs }) => inputs.dir)).toEqual(["/here", "/there", "/gone"]);
-  expect(relocate(state, "/here", (path) => path !== "/gone")).toBe(false);
 });

@@ -74,6 +74,23 @@ describe("the client", () => {
     await expect(account.list("tags")).rejects.toThrow("gave no answer to GET /v2/tags");
   });
 
+  it("waits as long as a 429 says where it has the patience, and no longer", async () => {
+    const busy = (seconds: string) => ({
+      method: "GET",
+      path: "/v2/tags",
+      status: 429,
+      headers: { "retry-after": seconds },
+    });
+    const patient = new Account({ token: TOKEN, apiUrl: emulated.api.url, pauseMs: 0, patienceMs: 1000 });
+    emulated.api.faults.push({ ...busy("0"), times: 4 });
+    expect(await patient.list("tags")).toEqual([]);
+    emulated.api.faults.push({ ...busy("2"), times: 2 });
+    await expect(patient.list("tags")).rejects.toThrow("again in 2 s");
+    emulated.api.faults.push({ ...busy("0"), times: 20 });
+    await expect(patient.list("tags")).rejects.toThrow("takes no more requests");
+    emulated.api.faults.length = 0;
+  });
+
   it("asks the base URL that the environment names, with the token that stands there", async () => {
     const env = { DIGITALOCEAN_ACCESS_TOKEN: `${TOKEN}\n`, DIGITALOCEAN_API_URL: `${emulated.api.url}/` };
     expect(await accountFrom({ ...env, DIGITALOCEAN_TOKEN: "" })?.list("tags")).toEqual([]);
