@@ -20,8 +20,8 @@ export function sealKey(secrets: Record<string, string>): Buffer {
 }
 
 /**
- * A hidden last line. Whoever may write in the repository can edit comments, and a fork's job may even post under our
- * name: so it is sealed, together with what the reviewers see.
+ * A hidden last line. Whoever may write in the repository can edit comments, and every job of it posts under our name: so
+ * it is sealed, together with what the reviewers see.
  *
  * @param shown - the text above it
  */
