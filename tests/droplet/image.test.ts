@@ -68,7 +68,7 @@ async function noteIdentity(id: number): Promise<void> {
   const profiles = [...state.matchAll(/"([A-Za-z0-9+/=]{100,})"/g)].map(([, value]) => atob(value ?? ""));
   note(
     "node key",
-    profiles.flatMap((text) => /"PrivateNodeKey":"privkey:([0-9a-f]{64})"/.exec(text)?.slice(1) ?? []),
+    profiles.flatMap((text) => /"PrivateNodeKey":\s*"privkey:([0-9a-f]{64})"/.exec(text)?.slice(1) ?? []),
   );
   note("machine id", [await on(id, "cat /etc/machine-id")]);
   note("name", [spec.name]);
