@@ -16,7 +16,8 @@ import {
 import { credentialsFrom, TailnetApi } from "../tailnet/api";
 import type { NodeIdentity } from "../tailnet/nodes";
 import { CommandError, EXIT } from "./output";
-import { asMap, stackValues } from "./plan/stack-values";
+import { asMap } from "../config/look-up";
+import { stackValues } from "./plan/stack-values";
 import { pulumiOutput, runPulumi } from "./pulumi";
 
 export interface SweepOptions {

@@ -6,7 +6,8 @@ import type { Catalogue } from "../../planner/catalogue";
 import { findLocalModel, tagsNear } from "../../planner/local-models";
 import type { PlanInput } from "../../planner/types";
 import { CommandError, EXIT } from "../output";
-import { asMap, stackValues } from "./stack-values";
+import { asMap } from "../../config/look-up";
+import { stackValues } from "./stack-values";
 
 /** What `hermes plan` was asked; each stands for a value of the stack's file. */
 export interface InputOptions {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
+import { asMap } from "../../config/look-up";
 import { CommandError, EXIT } from "../output";
 
 /**
@@ -27,8 +28,4 @@ function parse(path: string): unknown {
     const [reason] = (error as Error).message.split("\n");
     throw new CommandError(`${path} cannot be read: ${reason}`, EXIT.input);
   }
-}
-
-export function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -1,5 +1,5 @@
 import { baseName } from "../../config/names";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 
 /** A Pulumi.STACK.yaml: `config`, and whatever else the engine keeps there. */
 export interface StackFile {

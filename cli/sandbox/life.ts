@@ -3,7 +3,7 @@ import { leaseOf, leaseTag, type Lease } from "../../config/sandbox";
 import type { Account } from "../../digitalocean/account";
 import type { SandboxThing } from "../../sweep/sandboxes";
 import { CommandError, EXIT } from "../output";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 import { stackOutputs, type StackOutputs } from "../stack";
 import { stateOf } from "../sweep";
 import { inProgram } from "./checkout";

@@ -2,7 +2,7 @@ import { isMap } from "../../digitalocean/account";
 import { shown, verdicts, type Inventory, type SandboxStack, type Verdict } from "../../sweep/sandboxes";
 import { baseName } from "../../config/names";
 import { text } from "../../sweep/things";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 import { stackOutputs, type StackOutputs } from "../stack";
 import { COMMIT, MODELS_KEY, PHASE, SANDBOX_OF } from "./file";
 import { stackOf } from "./names";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 import { pulumiOutput } from "../pulumi";
 
 /** Whose engine keeps a sandbox's state: the backend and the project. State in a folder is a machine's own. */

@@ -6,7 +6,7 @@ import { sandboxName } from "../../config/sandbox";
 import type { SandboxStack } from "../../sweep/sandboxes";
 import { setConfig } from "../init";
 import { CommandError, EXIT } from "../output";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 import { pulumiOutput } from "../pulumi";
 import { stateOf } from "../sweep";
 import { destroy, engineStack, EngineError, up } from "./engine";

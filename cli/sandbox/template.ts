@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { minutesOf } from "../../config/sandbox";
 import { CommandError, EXIT } from "../output";
-import { asMap } from "../plan/stack-values";
+import { asMap } from "../../config/look-up";
 import type { Caps } from "./caps";
 
 /** Pulumi.sandbox.yaml. */
