@@ -20,7 +20,7 @@ export const firewallFirst: Rule = {
   says: "A firewall on one of its tags is there before a droplet is.",
   all: (resources) =>
     resources.flatMap((droplet, i) =>
-      droplet.type === DROPLET ? uncovered(droplet, resources.slice(0, i)).map(at(droplet)) : [],
+      droplet.type === DROPLET ? uncovered(droplet, droplet.after ?? resources.slice(0, i)).map(at(droplet)) : [],
     ),
 };
 

@@ -25,7 +25,7 @@ export const RULES: readonly Rule[] = [
 
 /**
  * All that is wrong with resources, by the rules' order.
- * @param resources in the order in which they are made
+ * @param resources in the order in which they are made, where they do not say themselves what they come after
  */
 export function violations(resources: readonly PolicyResource[], settings: PolicySettings): Violation[] {
   return RULES.flatMap((rule) => [

@@ -14,6 +14,8 @@ export interface PolicyResource {
   props: Record<string, unknown>;
   /** Pulumi refuses to delete it. */
   protect: boolean;
+  /** What is made before it. Absent: what stands before it in the list. */
+  after?: readonly PolicyResource[];
 }
 
 /** What the rules hold the resources against. */

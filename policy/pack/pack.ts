@@ -1,7 +1,7 @@
 // The rules as a policy pack: pulumi preview --policy-pack policy/pack
 import { PolicyPack, type Policies, type PolicyConfigSchema, type PolicyResourceOptions } from "@pulumi/policy";
 import { findingsOn, findingsOver, RULES, strictSettings, type PolicyResource, type PolicySettings } from "..";
-import { inOrder } from "./order";
+import { dependenciesOf } from "./dependencies";
 import { knownProps } from "./props";
 
 /** What an organisation may set, by rule (`--policy-pack-config`). */
@@ -48,7 +48,8 @@ const policies: Policies = RULES.map((rule) => ({
   },
   // At the end, on all of them.
   validateStack: (args, report) => {
-    const resources = inOrder(args.resources).map(judged);
+    // The engine gives them in any order; only what a resource depends on is surely made before it.
+    const resources = args.resources.map((each) => ({ ...judged(each), after: dependenciesOf(each).map(judged) }));
     for (const { message, resource } of findingsOver(rule, resources, settings(args.getConfig())))
       report(message, resource);
   },
