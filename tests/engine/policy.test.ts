@@ -89,16 +89,6 @@ describe("the policy of hermes", () => {
     expectStopped(preview);
     expect(deeds(bench.digitalocean)).toEqual([]);
   });
-
-  it("ends an update without a preview before anything is made of the offence", async () => {
-    configure({ changes: OPENED });
-    const up = await bench.pulumi(["up", "--yes", "--skip-preview"]);
-    expect(up.output).toContain("error: Firewall hermes: inboundRules[0] opens tcp 22 to 0.0.0.0/0");
-    expectStopped(up);
-    expect(deeds(bench.digitalocean).filter((deed) => /firewalls|droplets/.test(deed))).toEqual([]);
-    const destroyed = await bench.pulumi(["destroy", "--yes", "--skip-preview", "--exclude-protected"]);
-    expect({ code: destroyed.code, said: destroyed.code === 0 ? "" : destroyed.output }).toEqual({ code: 0, said: "" });
-  });
 });
 
 describe("the policy pack", () => {
@@ -125,5 +115,16 @@ describe("the policy pack", () => {
     const preview = await bench.pulumi(["preview", "--policy-pack", pack], { env });
     expect({ code: preview.code, said: preview.code === 0 ? "" : preview.output }).toEqual({ code: 0, said: "" });
     expect(preview.output).toMatch(/Policies:[\s\S]*hermes/);
+  });
+});
+
+/** Last: what it makes before the offence is in the state, and a preview that would delete a protected volume fails. */
+describe("an update without a preview", () => {
+  it("ends before anything is made of the offence", async () => {
+    configure({ changes: OPENED });
+    const up = await bench.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(up.output).toContain("error: Firewall hermes: inboundRules[0] opens tcp 22 to 0.0.0.0/0");
+    expectStopped(up);
+    expect(deeds(bench.digitalocean).filter((deed) => /firewalls|droplets/.test(deed))).toEqual([]);
   });
 });
