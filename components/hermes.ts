@@ -178,7 +178,9 @@ export class Hermes extends pulumi.ComponentResource {
     const tag = pulumi.unsecret(
       secret(args, "telegramBotToken").apply((token) => botTag(token) ?? "hermes-telegram-bot"),
     );
-    return [new digitalocean.Tag(`${name}-bot`, { name: tag }, { parent: this }).name];
+    // Another bot's first: a droplet that is to lose a tag that is gone already is an error.
+    const order = { parent: this, deleteBeforeReplace: false };
+    return [new digitalocean.Tag(`${name}-bot`, { name: tag }, order).name];
   }
 }
 

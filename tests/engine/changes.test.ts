@@ -157,6 +157,17 @@ asRoot("an edit", () => {
     it.each([...together()])("%s: as the table says", (_, names) => expectRows(names));
   });
 
+  it("of the bot's token, to another bot's, gives the same droplet the other's tag", async () => {
+    const id = droplet()?.id;
+    await make({ secrets: { telegramBotToken: "987654321:AAE-engine-test-token-of-another" } });
+    await up();
+    const bots = (tags: string[] = []): string[] => tags.filter((tag) => tag.startsWith("hermes-telegram-bot:"));
+    expect(droplet()?.id).toBe(id);
+    expect(bots(droplet()?.tags)).toEqual(["hermes-telegram-bot:987654321"]);
+    expect(bots(world.bench.digitalocean.state.tags)).toEqual(["hermes-telegram-bot:987654321"]);
+    keep();
+  });
+
   describe("of the size", () => {
     it("is made in place beside a volume that grows, and leaves the disk", async () => {
       const calls = world.bench.digitalocean.calls.length;
