@@ -31,8 +31,7 @@ export async function inProgram<T>(
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   if (commit === undefined) return await work(process.cwd());
-  // The same one each time: commands note the folder that they run in.
-  const folder = join(process.cwd(), ".hermes", "sandboxes", stack);
+  const folder = folderOf(stack);
   await removeTree(folder);
   mkdirSync(join(folder, ".."), { recursive: true });
   await git("worktree", "add", "--detach", "--force", folder, commit);
@@ -43,6 +42,14 @@ export async function inProgram<T>(
   } finally {
     await removeTree(folder);
   }
+}
+
+/** The same one each time: commands note the folder that they run in. */
+const folderOf = (stack: string): string => join(process.cwd(), ".hermes", "sandboxes", stack);
+
+/** What a run that was killed left of it. */
+export async function removeProgram(stack: string): Promise<void> {
+  if (existsSync(folderOf(stack))) await removeTree(folderOf(stack));
 }
 
 async function removeTree(folder: string): Promise<void> {

@@ -9,6 +9,7 @@ import { CommandError, EXIT } from "../output";
 import { asMap } from "../../config/look-up";
 import { pulumiOutput } from "../pulumi";
 import { stateOf } from "../sweep";
+import { removeProgram } from "./checkout";
 import { destroy, engineStack, EngineError, up } from "./engine";
 import { MAKER, PHASE, SANDBOX_OF, secureKeys, shortName, type Phase, type StackFile } from "./file";
 import { free } from "./free";
@@ -16,7 +17,7 @@ import { isDead, makerText } from "./lock";
 import { stackOf } from "./names";
 import { removeThings, type Outside } from "./outside";
 
-const pathOf = (stack: string): string => join(process.cwd(), `Pulumi.${shortName(stack)}.yaml`);
+export const pathOf = (stack: string): string => join(process.cwd(), `Pulumi.${shortName(stack)}.yaml`);
 
 /** @throws CommandError when there is none */
 export function readStackFile(stack: string): StackFile {
@@ -129,6 +130,7 @@ export async function removeSandbox(
       },
     );
   for (const path of [pathOf(stack), `${pathOf(stack)}.new`]) rmSync(path, { force: true });
+  await removeProgram(stack);
 }
 
 /** By the engine; what is left where it fails is found by its names. @throws CommandError where another run works on it */

@@ -1,11 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { run } from "../../localcloud/engine/build";
+import { copyTracked } from "../fixtures/tracked";
 import type { Gitea } from "./gitea";
-
-/** Workflows of this repository that the tests run; others would wait for what is not here. */
-const WORKFLOWS = ["preview.yaml", "up.yaml", "drift.yaml"];
 
 /** Somebody's clone of a repository on the Gitea. */
 export class Clone {
@@ -41,20 +38,16 @@ export class Clone {
     return run("git", args, { cwd: this.dir, env: this.env });
   }
 
-  /** The project as it is in its working tree. */
-  copyProject(project: string): void {
-    const list = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
-    const files = execFileSync("git", list, { cwd: project, encoding: "utf8" })
-      .split("\0")
-      .filter((name) => name !== "");
-    for (const name of files) {
-      if (!lstatSync(join(project, name), { throwIfNoEntry: false })?.isFile()) continue;
-      mkdirSync(dirname(this.path(name)), { recursive: true });
-      cpSync(join(project, name), this.path(name));
-    }
+  /**
+   * The project as it is in its working tree.
+   *
+   * @param workflows - those that come along; others would run beside what a test looks at
+   */
+  copyProject(project: string, workflows: readonly string[]): void {
+    const files = copyTracked(project, this.dir);
     rmSync(this.path(".github"), { recursive: true, force: true });
     for (const name of files.filter((file) => file.startsWith(".gitea/workflows/")))
-      if (!WORKFLOWS.some((kept) => name.endsWith(`/${kept}`))) rmSync(this.path(name), { force: true });
+      if (!workflows.some((kept) => name.endsWith(`/${kept}`))) rmSync(this.path(name), { force: true });
   }
 
   edit(name: string, change: (text: string) => string): void {
@@ -79,6 +72,9 @@ description: stands in for actions/checkout
 inputs:
   persist-credentials:
     description: never
+  ref:
+    description: another branch than the run's commit
+    default: ""
   token:
     description: reads the repository
     default: \${{ github.token }}
@@ -87,13 +83,14 @@ runs:
   steps:
     - shell: bash
       env:
+        REF: \${{ inputs.ref }}
         TOKEN: \${{ inputs.token }}
         GIT_TERMINAL_PROMPT: "0"
       run: |
         export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.extraHeader
         export GIT_CONFIG_VALUE_0="Authorization: Basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w0)"
         git init --quiet .
-        git fetch --quiet --depth 1 "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY.git" "$GITHUB_SHA"
+        git fetch --quiet --depth 1 "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY.git" "\${REF:-$GITHUB_SHA}"
         git checkout --quiet --detach FETCH_HEAD
 `;
 

@@ -23,7 +23,7 @@ asRoot("on a real Gitea", () => {
   let world: World;
   let runs: Runs;
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startWorld({ workflows: ["preview.yaml", "up.yaml", "drift.yaml"] });
     runs = new Runs(world.gitea, "ada/hermes");
     await world.clone.push("main", "The project");
   });

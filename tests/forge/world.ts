@@ -37,7 +37,14 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(): Promise<World> {
+export interface WorldOptions {
+  /** Workflows of this repository that are in it. */
+  workflows: readonly string[];
+  /** Of the droplets' addresses; worlds at the same time need different ones. @default 249 */
+  slot?: number;
+}
+
+export async function startWorld({ workflows, slot = SLOT }: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "hermes-forge-"));
   chmodSync(dir, 0o755);
   const dismiss = hireJanitor(PROJECT, "forge", dir);
@@ -51,13 +58,13 @@ export async function startWorld(): Promise<World> {
   try {
     const bench = await startBench({ stack: "hermes", program: PROGRAM });
     stops.push(() => bench.stop());
-    const droplets = fakeDroplets(bench, SLOT, new Ledger(() => Promise.resolve()));
+    const droplets = fakeDroplets(bench, slot, new Ledger(() => Promise.resolve()));
     stops.push(() => droplets.stop());
     const gitea = await Gitea.start(join(dir, "gitea"));
     stops.push(() => gitea.stop());
     const runner = await Runner.start(join(dir, "runner"), gitea, machine(dir, bench));
     stops.push(() => runner.stop());
-    const { clone, ada } = await repository(dir, gitea, bench);
+    const { clone, ada } = await repository(dir, gitea, bench, workflows);
     return { dir, gitea, bench, droplets, clone, ada, stop };
   } catch (error) {
     await stop();
@@ -107,7 +114,12 @@ function program(path: string, line: string): void {
   give(path);
 }
 
-async function repository(dir: string, gitea: Gitea, bench: EngineBench): Promise<{ clone: Clone; ada: string }> {
+async function repository(
+  dir: string,
+  gitea: Gitea,
+  bench: EngineBench,
+  workflows: readonly string[],
+): Promise<{ clone: Clone; ada: string }> {
   await checkoutAction(join(dir, "checkout"), gitea);
   await gitea.person("ada");
   const ada = await gitea.token("ada", ["write:repository", "write:issue", "write:user"]);
@@ -128,7 +140,7 @@ async function repository(dir: string, gitea: Gitea, bench: EngineBench): Promis
   for (const [name, value] of Object.entries({ PULUMI_BACKEND_URL: `file://${state}`, HERMES_STACK: "hermes" }))
     await gitea.call("POST", `${settings}/variables/${name}`, { value }, ada);
   const clone = await Clone.make(join(dir, "clone"), `${gitea.url}/ada/hermes.git`, ada);
-  clone.copyProject(PROJECT);
+  clone.copyProject(PROJECT, workflows);
   copyFileSync(join(bench.dir, "Pulumi.hermes.yaml"), clone.path("Pulumi.hermes.yaml"));
   return { clone, ada };
 }

@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
+import { copyTracked } from "../fixtures/tracked";
+import { deeds, type Ended } from "./harness";
+
+jest.setTimeout(600_000);
+
+/** The fake droplets listen on port 22. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+const PROJECT = join(__dirname, "../..");
+const SLOT = 62;
+
+asRoot("hermes sandbox create --ref", () => {
+  let world: SandboxWorld;
+  const commits: Record<string, string> = {};
+
+  const git = (...args: string[]): string =>
+    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.test", ...args], {
+      cwd: world.project,
+      encoding: "utf8",
+      // The work tree that the test runs in may be git's own by the environment, in a hook.
+      env: { PATH: process.env["PATH"], HOME: world.project },
+    }).trim();
+
+  /** A commit on a branch of main whose program is another one; main stays checked out. */
+  function branch(name: string, change: (program: string) => string): void {
+    git("checkout", "--quiet", "-B", name, "main");
+    const path = join(world.project, "index.ts");
+    const before = readFileSync(path, "utf8");
+    const after = change(before);
+    expect(after).not.toBe(before);
+    writeFileSync(path, after);
+    git("commit", "--quiet", "--all", "--message", name);
+    commits[name] = git("rev-parse", "HEAD");
+    git("checkout", "--quiet", "main");
+  }
+  const saying = (words: string) => (program: string) =>
+    program.replace("return hermes.outputs;", `return { ...hermes.outputs, program: "${words}" };`);
+
+  const workTrees = (): string[] => git("worktree", "list", "--porcelain").match(/^worktree .*/gm) ?? [];
+  const here = () => [`worktree ${world.project}`];
+  const traces = () => world.traces();
+
+  function made({ code, stdout, output }: Ended): { outputs: { program?: string; droplet: { id: string } } } {
+    expect({ code, said: code === 0 ? "" : output.slice(-3000) }).toEqual({ code: 0, said: "" });
+    return (JSON.parse(stdout) as { outputs: { program?: string; droplet: { id: string } } }[])[0] as never;
+  }
+
+  beforeAll(async () => {
+    world = await startSandboxWorld(SLOT, (project) => void copyTracked(PROJECT, project));
+    git("init", "--quiet", "--initial-branch=main");
+    // A link is no folder, so the rule for the folder does not hold for it.
+    appendFileSync(join(world.project, ".git/info/exclude"), "node_modules\n");
+    git("add", "--all");
+    git("commit", "--quiet", "--message", "The project");
+    branch("other", saying("another commit"));
+    branch("broken", () => 'throw new Error("a program that does not run");\n');
+  });
+  afterAll(() => world?.stop());
+
+  it("refuses what git does not know, before anything is made", async () => {
+    const [before, calls] = [traces(), world.bench.digitalocean.calls.length];
+    for (const ref of ["no-such-branch", "0".repeat(40), "--help"]) {
+      const { code, output } = await world.hermes("sandbox", "create", "x", `--ref=${ref}`);
+      expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`git knows no ${ref} here`) });
+    }
+    expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
+    expect(traces()).toEqual(before);
+  });
+
+  it("brings up the program of that commit, and leaves no work tree", async () => {
+    const { outputs } = made(await world.hermes("sandbox", "create", "one", "--ref", "other", "--json"));
+    expect(outputs.program).toBe("another commit");
+    expect(traces()).not.toHaveProperty("checkouts");
+    expect(workTrees()).toEqual(here());
+    expect(git("status", "--porcelain")).toBe("");
+    const shown = await world.hermes("sandbox", "show", "one");
+    expect(shown.stdout).toContain(`commit ${commits["other"]}`);
+  });
+
+  it("makes it anew from the same commit, though the branch went on", async () => {
+    const droplet = () => Object.values(world.bench.digitalocean.state.droplets).map(({ id }) => id);
+    const before = droplet();
+    branch("other", saying("a later commit"));
+    const { outputs } = made(await world.hermes("sandbox", "recreate", "one", "--json"));
+    expect(outputs.program).toBe("another commit");
+    expect(droplet()).toHaveLength(1);
+    expect(droplet()).not.toEqual(before);
+    expect(traces()).not.toHaveProperty("checkouts");
+    expect(workTrees()).toEqual(here());
+  });
+
+  it("leaves no work tree of a program that does not run either; destroy removes the rest, and one that was cut off", async () => {
+    const { code, output } = await world.hermes("sandbox", "create", "two", "--ref", "broken");
+    expect({ code, output }).toEqual({ code: 5, output: expect.stringContaining("a program that does not run") });
+    expect(traces()).not.toHaveProperty("checkouts");
+    expect(workTrees()).toEqual(here());
+    // As a create leaves it that was killed.
+    git("worktree", "add", "--quiet", "--detach", ".hermes/sandboxes/sandbox-one", "broken");
+    const gone = await world.hermes("sandbox", "destroy", "one", "two");
+    expect({ code: gone.code, said: gone.code === 0 ? "" : gone.output }).toEqual({ code: 0, said: "" });
+    expect(traces()).toEqual({});
+    expect(workTrees()).toEqual(here());
+  });
+});
