@@ -2,6 +2,7 @@ import { utils } from "ssh2";
 import type { SshTarget } from "../remote/ssh";
 import { CommandError, EXIT } from "./output";
 import { pulumiOutput } from "./pulumi";
+import { bringFile } from "./sandbox/copy";
 
 /** The outputs of a stack that the commands read; see Hermes in components/. */
 export interface StackOutputs {
@@ -41,6 +42,7 @@ export interface Reach extends SshTarget {
 /** How to reach the stack's droplet: over the tailnet, or publicly in ssh mode (told by the tunnel command). */
 export async function sshTarget(options: StackOptions): Promise<Reach> {
   const outputs = await stackOutputs(options);
+  if (options.stack !== undefined) await bringFile(options.stack);
   const secrets = await stackSecrets(options);
   const privateKey = secrets["deployKey"];
   if (privateKey === undefined)

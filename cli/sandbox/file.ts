@@ -14,6 +14,8 @@ export const PHASE = "hermes-sandbox:phase";
 export type Phase = "making" | "made" | "leaving";
 /** Who works on it: host, process, and when that began. */
 export const MAKER = "hermes-sandbox:maker";
+/** The file is a copy of what the engine kept: another job or machine made the sandbox. */
+export const COPY = "hermes-sandbox:copy";
 /** The git commit whose program it runs; absent: what was in the folder. */
 export const COMMIT = "hermes-sandbox:commit";
 /** Whose key for models it has: `shared` with the stack that it is made after, or its `own`. */

@@ -7,6 +7,7 @@ import { asMap } from "../../config/look-up";
 import { stackOutputs, type StackOutputs } from "../stack";
 import { stateOf } from "../sweep";
 import { inProgram } from "./checkout";
+import { bringFile } from "./copy";
 import { engineStack, refresh } from "./engine";
 import { COMMIT, toTheSecond } from "./file";
 import { imageKeys } from "./image";
@@ -14,9 +15,10 @@ import { stackOf } from "./names";
 import { inventory, type Outside } from "./outside";
 import { beginPhase, editStackFile, hasStack, readStackFile, upSandbox } from "./stack";
 
-/** @throws CommandError where its stack is not here, or its file */
+/** @throws CommandError where its stack is not here */
 export async function mustBeHere(name: string): Promise<string> {
   const stack = stackOf(name);
+  await bringFile(stack);
   if (await hasStack(stack)) return stack;
   throw new CommandError(`there is no sandbox ${name} in the backend here: hermes sandbox list`, EXIT.input);
 }

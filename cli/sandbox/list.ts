@@ -4,6 +4,7 @@ import { baseName } from "../../config/names";
 import { text } from "../../sweep/things";
 import { asMap } from "../../config/look-up";
 import { stackOutputs, type StackOutputs } from "../stack";
+import { bringFile } from "./copy";
 import { COMMIT, MODELS_KEY, PHASE, SANDBOX_OF } from "./file";
 import { stackOf } from "./names";
 import { originOf } from "./origin";
@@ -110,6 +111,7 @@ export interface Shown extends Listed {
 }
 
 export async function shownOf(name: string, outside: Outside): Promise<Shown | undefined> {
+  await bringFile(stackOf(name));
   const scene = await sceneOf(outside);
   const one = listed(scene).find((each) => each.name === name);
   if (one === undefined) return undefined;
@@ -165,7 +167,7 @@ export function shownRows(one: Shown): [string, string][] {
 
 export const accessRows = (name: string, stack: string): [string, string][] => [
   ["tunnel", `hermes tunnel --stack ${stack}`],
-  ["token", `pulumi config get --path hermes:secrets.gatewayToken --stack ${stack}`],
+  ["token", `pulumi stack output gatewayToken --show-secrets --stack ${stack}`],
   ["shell", `hermes ssh --stack ${stack}`],
   ["longer", `hermes sandbox extend ${name} --ttl 4h`],
   ["over", `hermes sandbox destroy ${name}`],

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
@@ -49,7 +50,7 @@ asRoot("hermes sandbox", () => {
   });
   afterAll(() => world?.stop());
 
-  it("makes one that is well, says how to get in and until when, and removes it without a trace", async () => {
+  it("makes one that is well, says how to get in and until when", async () => {
     const made = fine(await world.hermes("sandbox", "create", "one", "--ttl", "2h", "--idle", "1h"));
     expect(made).toContain("hermes tunnel --stack sandbox-one");
     const { tags, id } = dropletOf("one") ?? { tags: [], id: 0 };
@@ -76,7 +77,26 @@ asRoot("hermes sandbox", () => {
     expect(leases(dropletOf("one")?.tags)).not.toEqual(leases(tags));
     const preview = await world.preview("sandbox-one");
     expect(preview).toEqual([]);
+  });
 
+  it("lets another machine in, which has the state and not its file", async () => {
+    const file = join(world.project, "Pulumi.sandbox-one.yaml");
+    rmSync(file);
+    const status = fine(await world.hermes("ssh", "--stack", "sandbox-one", "hermes-apply", "status"));
+    expect(JSON.parse(status)).toMatchObject({ ready: true });
+    expect(await world.preview("sandbox-one")).toEqual([]);
+    rmSync(file);
+    expect(fine(await world.hermes("sandbox", "show", "one"))).toMatch(/one, made; droplet active/);
+    fine(await world.hermes("sandbox", "extend", "one", "--ttl", "2d"));
+    expect(leases(dropletOf("one")?.tags)).toEqual(leases(account().state.tags));
+    const token = /^token +pulumi (.*)$/m.exec(fine(await world.hermes("sandbox", "show", "one")))?.[1] ?? "";
+    const options = { cwd: world.project, env: world.bench.environment, encoding: "utf8" as const };
+    expect(execFileSync("pulumi", token.split(" "), options)).toMatch(/^[0-9a-f]{64}\n$/);
+    // It is no work that was cut off, though whoever made it is gone.
+    expect(fine(await world.hermes("sandbox", "sweep"))).toMatch(/one: until .*: stays/);
+  });
+
+  it("removes it without a trace", async () => {
     fine(await world.hermes("sandbox", "destroy", "one"));
     expect(world.traces()).toEqual({});
   });
