@@ -53,7 +53,7 @@ export function accessText({ name, stack, expires, outputs, seconds }: Created):
     `| costs | $${outputs.cost.hourlyUsd} an hour |`,
     ...rows,
     "",
-    "The commands are `npx hermes …`, in a clone of this repository, on a machine of the tailnet.",
+    "The commands are `npx hermes …`, in a clone of this repository, on a machine of the tailnet that reaches the stacks' state.",
     "",
   ].join("\n");
 }

@@ -1,14 +1,15 @@
 #!/bin/bash
 # sandbox.sh: what a run of the workflow "sandbox" does. DEED is the event's action, NUMBER the pull request's, LABELLED
-# whether it has the label ("true"), STACK the stack (hermes). A closed one, or one without the label, has its sandbox removed;
-# one with it gets one, unless it is there. Without DEED what is over is swept.
+# whether it is open and has the label ("true"), STACK the stack (hermes). A closed one, or one without the label, has its
+# sandbox removed; one with it gets one, unless it is up. Without DEED what is over is swept.
 # Exit: as hermes'.
 set -euo pipefail
 
 hermes() { npx hermes sandbox "$@" --from "${STACK:-hermes}"; }
 
 make() {
-  if hermes show "$1" --json 2>/dev/null | grep --quiet '"state":"made"'; then
+  # A grep that has seen enough would end show: this one reads on.
+  if hermes show "$1" --json 2>/dev/null | grep '"droplet":"active","state":"made"' >/dev/null; then
     echo "$1 is there" >&2
     return
   fi

@@ -16,7 +16,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 /** Runs the workflow's script; what it would have called, in order. */
 function deeds(env: Record<string, string>, isUp = false): { status: number | null; calls: string[] } {
   const log = join(dir, "log");
-  const shown = isUp ? `echo '{"name":"pr-7","state":"made"}'` : "exit 1";
+  const shown = isUp ? `echo '{"name":"pr-7","droplet":"active","state":"made"}'` : "exit 1";
   writeFileSync(join(dir, "npx"), `#!/bin/bash\necho "$*" >>"${log}"\nif [ "$3" = show ]; then ${shown}; fi\n`);
   chmodSync(join(dir, "npx"), 0o755);
   const { status } = spawnSync("bash", [join(PROJECT, "scripts/ci/sandbox.sh")], {
@@ -65,11 +65,12 @@ describe.each([".gitea", ".github"])("%s/workflows/sandbox.yaml", (folder) => {
     expect(step?.run).toBe("bash scripts/ci/sandbox.sh");
     expect(Object.keys(step?.env ?? {})).toEqual(expect.arrayContaining(["DEED", "NUMBER", "LABELLED", "STACK"]));
     expect(workflow.on).toHaveProperty("schedule");
-    expect(workflow.on["pull_request"]).toEqual({ types: ["labeled", "unlabeled", "closed"] });
+    expect(workflow.on["pull_request"]).toEqual({ types: ["labeled", "unlabeled", "closed", "reopened"] });
   });
 
   it("gives a fork nothing, and cuts no removal off", () => {
-    expect(sandbox.if).toContain("!github.event.pull_request.head.repo.fork");
+    // Not `fork`: what hermes is developed in may be a copy itself.
+    expect(sandbox.if).toContain("github.event.pull_request.head.repo.full_name == github.repository");
     expect(workflow.permissions).toEqual({});
     expect(workflow.concurrency["cancel-in-progress"]).toBe(false);
   });
