@@ -10,11 +10,21 @@ async function git(...args: string[]): Promise<string> {
   return (await run("git", args, { cwd: process.cwd() })).stdout.trim();
 }
 
-/** @throws CommandError when git knows no such commit here */
+/** A program without it refuses a sandbox's file. */
+const KNOWS_SANDBOXES = "config/sandbox.ts";
+
+/** @throws CommandError when git knows no such commit here, or it is of a time before sandboxes */
 export async function commitOf(ref: string): Promise<string> {
-  return await git("rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`).catch(() => {
+  const commit = await git("rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`).catch(() => {
     throw new CommandError(`git knows no ${ref} here. Fetch it first, or name a branch, a tag, a commit.`, EXIT.input);
   });
+  await git("cat-file", "-e", `${commit}:${KNOWS_SANDBOXES}`).catch(() => {
+    throw new CommandError(
+      `${ref} (${commit.slice(0, 10)}) has no ${KNOWS_SANDBOXES}: its program knows no sandboxes, and none can be made of it.`,
+      EXIT.input,
+    );
+  });
+  return commit;
 }
 
 /** The branch that is checked out, or undefined. */
@@ -34,9 +44,10 @@ export async function inProgram<T>(
   const folder = folderOf(stack);
   await removeTree(folder);
   mkdirSync(join(folder, ".."), { recursive: true });
-  await git("worktree", "add", "--detach", "--force", folder, commit);
   try {
-    await install(folder);
+    await prepare(folder, commit).catch((error: Error & { stderr?: string }) => {
+      throw new CommandError(`the program of ${commit} is not there:\n  ${lastLines(error)}`, EXIT.cloud);
+    });
     copyFileSync(`Pulumi.${stack}.yaml`, join(folder, `Pulumi.${stack}.yaml`));
     return await work(folder);
   } finally {
@@ -58,10 +69,15 @@ async function removeTree(folder: string): Promise<void> {
   await git("worktree", "prune").catch(() => undefined);
 }
 
-/** The packages that are here, where that commit wants the same ones. */
-async function install(folder: string): Promise<void> {
+/** With the packages that are here, where that commit wants the same ones. */
+async function prepare(folder: string, commit: string): Promise<void> {
+  await git("worktree", "add", "--detach", "--force", folder, commit);
   const lock = (of: string): string => readFileSync(join(of, "package-lock.json"), "utf8");
   if (lock(folder) === lock(process.cwd()))
     symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
   else await run("npm", ["ci", "--loglevel=error"], { cwd: folder });
 }
+
+/** What git or npm said, without node's stack. */
+const lastLines = ({ stderr, message }: { stderr?: string; message: string }): string =>
+  (stderr?.trim() || message).split("\n").slice(-6).join("\n  ");

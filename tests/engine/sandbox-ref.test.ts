@@ -37,6 +37,12 @@ asRoot("hermes sandbox create --ref", () => {
     commits[name] = git("rev-parse", "HEAD");
     git("checkout", "--quiet", "main");
   }
+  function without(name: string, file: string): void {
+    git("checkout", "--quiet", "-b", name);
+    git("rm", "--quiet", file);
+    git("commit", "--quiet", "--message", name);
+    git("checkout", "--quiet", "main");
+  }
   const saying = (words: string) => (program: string) =>
     program.replace("return hermes.outputs;", `return { ...hermes.outputs, program: "${words}" };`);
 
@@ -57,16 +63,20 @@ asRoot("hermes sandbox create --ref", () => {
     git("add", "--all");
     git("commit", "--quiet", "--message", "The project");
     branch("other", saying("another commit"));
+    without("old", "config/sandbox.ts");
+    without("unlocked", "package-lock.json");
     branch("broken", () => 'throw new Error("a program that does not run");\n');
   });
   afterAll(() => world?.stop());
 
-  it("refuses what git does not know, before anything is made", async () => {
+  it("refuses what git does not know, and a program without sandboxes, before anything is made", async () => {
     const [before, calls] = [traces(), world.bench.digitalocean.calls.length];
     for (const ref of ["no-such-branch", "0".repeat(40), "--help"]) {
       const { code, output } = await world.hermes("sandbox", "create", "x", `--ref=${ref}`);
       expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`git knows no ${ref} here`) });
     }
+    const old = await world.hermes("sandbox", "create", "x", "--ref", "old");
+    expect(old).toMatchObject({ code: 1, output: expect.stringContaining("its program knows no sandboxes") });
     expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
     expect(traces()).toEqual(before);
   });
@@ -93,14 +103,22 @@ asRoot("hermes sandbox create --ref", () => {
     expect(workTrees()).toEqual(here());
   });
 
-  it("leaves no work tree of a program that does not run either; destroy removes the rest, and one that was cut off", async () => {
+  it("leaves no work tree of a program that does not run, or cannot be had; destroy removes the rest, and one that was cut off", async () => {
     const { code, output } = await world.hermes("sandbox", "create", "two", "--ref", "broken");
     expect({ code, output }).toEqual({ code: 5, output: expect.stringContaining("a program that does not run") });
     expect(traces()).not.toHaveProperty("checkouts");
     expect(workTrees()).toEqual(here());
+    // A program whose packages cannot be installed: it says none.
+    const lost = await world.hermes("sandbox", "create", "three", "--ref", "unlocked");
+    expect({ code: lost.code, output: lost.output }).toEqual({
+      code: 5,
+      output: expect.stringContaining(`the program of ${git("rev-parse", "unlocked")} is not there`),
+    });
+    expect(lost.output).not.toMatch(/^ +at /m);
+    expect(traces()).not.toHaveProperty("checkouts");
     // As a create leaves it that was killed.
     git("worktree", "add", "--quiet", "--detach", ".hermes/sandboxes/sandbox-one", "broken");
-    const gone = await world.hermes("sandbox", "destroy", "one", "two");
+    const gone = await world.hermes("sandbox", "destroy", "one", "two", "three");
     expect({ code: gone.code, said: gone.code === 0 ? "" : gone.output }).toEqual({ code: 0, said: "" });
     expect(traces()).toEqual({});
     expect(workTrees()).toEqual(here());
