@@ -106,7 +106,8 @@ export async function activate(host: Host, wanted: Activation, options: Activate
     await install(host, staged.config);
     await checkVersion(host, staged.config, applied);
     plan = makePlan(host, staged.config, staged.secrets, applied.manifest);
-    await validate(host, staged, applied);
+    // The first has nothing to take down: its own start tells whether OpenClaw takes it, seconds sooner.
+    if (applied.config !== undefined) await validate(host, staged, applied);
   } catch (error) {
     return refuse(host, reply, error as Error);
   }
@@ -134,7 +135,10 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   }
   const problem = await change(host, plan, journal, reply).catch((error: Error) => error.message);
   const uncommitted = problem ?? attempt(() => commit(host, journal));
-  if (uncommitted !== undefined) return rollBack(host, journal, reply, scrub(uncommitted), scrub);
+  if (uncommitted !== undefined) {
+    const refusal = applied.config === undefined ? await refusalOf(host, staged, applied) : undefined;
+    return rollBack(host, journal, reply, scrub(refusal ?? uncommitted), scrub);
+  }
   // What is committed is done. Books that could not be closed are closed by the next run, which finds the journal.
   const open = attempt(() => finish(host));
   if (open !== undefined) host.say(`done, but not booked yet: ${open}`);
@@ -293,6 +297,13 @@ async function validate(host: Host, staged: Staged, applied: Applied): Promise<v
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Why OpenClaw does not take a configuration that it did not start on; undefined where that is not the reason. */
+const refusalOf = (host: Host, staged: Staged, applied: Applied): Promise<string | undefined> =>
+  validate(host, staged, applied).then(
+    () => undefined,
+    (error: Error) => (error instanceof Refused ? error.message : undefined),
+  );
 
 const sameNames = (staged: Staged, applied: Applied): boolean =>
   isDeepStrictEqual(Object.keys(staged.secrets.files).sort(), Object.keys(applied.secrets?.files ?? {}).sort());

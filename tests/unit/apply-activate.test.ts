@@ -50,7 +50,6 @@ describe("hermes-apply activate", () => {
     });
     expect(code).toBe(0);
     expect(machine.calls).toEqual([
-      "config validate --json",
       "systemctl daemon-reload",
       "systemctl enable openclaw-gateway.service",
       "systemctl reset-failed openclaw-gateway.service",
@@ -253,6 +252,14 @@ describe("hermes-apply activate rolls back", () => {
     const { code, reply } = await apply({ openclaw: { x: "no-start" } });
     expect([code, reply.ready, reply.rolledBack]).toEqual([3, false, true]);
     expect(machine.read(CONFIG)).toBeUndefined();
+  });
+
+  it("and says why OpenClaw did not take the first configuration, which is asked only then", async () => {
+    const { code, reply } = await apply({ openclaw: { invalid: 1 } });
+    expect([code, reply.ready, reply.rolledBack]).toEqual([3, false, true]);
+    expect(reply.error).toBe("OpenClaw 1.0.0 refuses the configuration: bindings.0: Unknown agent");
+    await apply();
+    expect(machine.calls.filter((call) => call.startsWith("config validate"))).toEqual([]);
   });
 
   it("and then takes a good bundle", async () => {
