@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Created } from "../../cli/sandbox/create";
 import { labCredentials } from "../../localcloud/credentials";
+import { execInDroplet } from "../../localcloud/droplets";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
 import { projectOfFile } from "./project";
 
@@ -30,6 +32,8 @@ const setConfig = async (key: string, value: string, ...flags: string[]): Promis
 /** Hash and path of what nobody but the agents writes. */
 const hashes = () =>
   project.droplet("cd /srv/hermes/openclaw/workspaces && find . -type f -print0 | sort -z | xargs -0 sha256sum");
+
+type Outputs = Created["outputs"];
 
 const pid = () => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
 const leftovers = () => project.droplet("ls -A /srv/hermes/restore /var/lib/hermes/backup 2>/dev/null || true");
@@ -115,6 +119,29 @@ describe("a backup", () => {
     expect(found).toHaveLength(2);
     expect(await fine("restore", "--from-bucket", "latest", "--verify")).toMatch(/^restorable/);
     expect((await hermes("doctor")).stdout).toMatch(/backup +the newest is 0 h old/);
+  });
+
+  it("is what a sandbox begins with, which is nobody's double", async () => {
+    const sandbox = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await project.exec(["node", "cli/hermes.js", "sandbox", ...args, "--json"]);
+      expect({ code, words: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, words: "" });
+      return stdout;
+    };
+    const [created] = JSON.parse(await sandbox("create", "seeded", "--seed", "latest")) as Created[];
+    const other = Number(created?.outputs.droplet.id);
+    const there = async (script: string): Promise<string> =>
+      (await execInDroplet(project.lab, other, ["bash", "-c", script])).stdout;
+    expect(await there("cat /var/lib/openclaw/workspaces/main/{memory,kept}.txt")).toBe("what the agent knows\nkept\n");
+    expect(await there("curl -s http://127.0.0.1:18789/readyz")).toContain('"ready":true');
+    const token = "cat /etc/openclaw/secrets/gatewayToken";
+    const own = await execInDroplet(project.lab, Number((await project.outputs<Outputs>()).droplet.id), [
+      "bash",
+      "-c",
+      token,
+    ]);
+    expect(own.stdout).not.toBe("");
+    expect(await there(token)).not.toBe(own.stdout);
+    await sandbox("destroy", "seeded");
   });
 
   it("tells nobody a secret, and the droplet has no key to open one", async () => {
