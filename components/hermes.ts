@@ -104,7 +104,7 @@ export class Hermes extends pulumi.ComponentResource {
     const only = alone(args.account, droplet.id);
     const node = new TailnetNode(
       name,
-      { tag, hostname, dropletId: only, keyId: tailnet.keyId, ...dial },
+      { tag, hostname, dropletId: only, keyId: tailnet.keyId, lasting: config.volumeGiB > 0, ...dial },
       { parent: this },
     );
 

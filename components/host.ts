@@ -56,7 +56,8 @@ export class Host extends pulumi.ComponentResource {
         ipv6: args.ipv6,
         monitoring: false,
         dropletAgent: false,
-        gracefulShutdown: true,
+        // Without a volume nothing that is on it outlives it.
+        gracefulShutdown: this.volume !== undefined,
         // Growing the disk can't be undone; memory and cores can.
         resizeDisk: args.growDisk,
         // Not the resource's output: a key that is replaced would take the droplet with it, ignoreChanges or not.

@@ -31,7 +31,7 @@ export class Tailnet extends pulumi.ComponentResource {
 
   constructor(name: string, args: TailnetArgs, opts?: pulumi.ComponentResourceOptions) {
     super("hermes:index:Tailnet", name, {}, opts);
-    const evict = tailnetCommand(["evict", "--hostname", args.hostname, "--tag", args.tag]);
+    const evict = evictCommand(args);
     this.slot = new command.local.Command(
       `${name}-slot`,
       {
@@ -70,6 +70,8 @@ export interface TailnetNodeArgs {
   dropletId: pulumi.Input<string>;
   /** The auth key that it was given: while no node is there, whether one can still come. */
   keyId: pulumi.Input<string>;
+  /** Its identity is on a volume: the next droplet wakes up as the same node. Else it ends with its droplet. */
+  lasting: boolean;
   /** Dial this host rather than the node's own address, where the operator is not on the tailnet. */
   dial?: pulumi.Input<string>;
 }
@@ -90,7 +92,14 @@ export class TailnetNode extends pulumi.ComponentResource {
       );
     const wait = new command.local.Command(
       name,
-      { create, dir: HERE, triggers: [args.dropletId], logging: "stderr", addPreviousOutputInEnv: false },
+      {
+        create,
+        ...(args.lasting ? {} : { delete: evictCommand(args) }),
+        dir: HERE,
+        triggers: [args.dropletId],
+        logging: "stderr",
+        addPreviousOutputInEnv: false,
+      },
       { parent: this },
     );
     const node = wait.stdout.apply((text) => JSON.parse(text) as JoinedNode);
@@ -102,3 +111,6 @@ export class TailnetNode extends pulumi.ComponentResource {
 
 /** Arguments are checked configuration (labels, tags, addresses): none needs quoting. */
 const tailnetCommand = (args: string[]): string => ["node", "tailnet/main.js", ...args].join(" ");
+
+const evictCommand = ({ hostname, tag }: { hostname: string; tag: string }): string =>
+  tailnetCommand(["evict", "--hostname", hostname, "--tag", tag]);

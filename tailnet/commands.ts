@@ -19,8 +19,8 @@ export interface WaitOptions extends NodeIdentity {
   timeoutMs: number;
   pollMs: number;
   say: (text: string) => void;
-  /** Resolves to an SSH server's greeting, or to why there was none. */
-  greet?: (host: string) => Promise<Greeting>;
+  /** Resolves to an SSH server's greeting, or to why there was none in that time. */
+  greet?: (host: string, timeoutMs: number) => Promise<Greeting>;
 }
 
 export type Greeting = { ok: true } | { ok: false; why: string };
@@ -46,8 +46,12 @@ export async function waitForNode(api: TailnetApi, options: WaitOptions): Promis
   const deadline = Date.now() + options.timeoutMs;
   const key = keyWatch(api, options);
   let seen = "no node appeared on the tailnet";
+  let attempts = 0;
   for (;;) {
-    const { node, known, progress } = await firstGreeting(api, options, greet);
+    const nodes = ourNodes(await api.devices(), options);
+    const known = nodes.length > 0;
+    if (known) attempts++;
+    const { node, progress } = await firstGreeting(nodes, options, (host) => greet(host, patienceMs(attempts)));
     if (node !== undefined) return await settleName(api, node, options);
     if (progress !== seen) options.say(progress);
     seen = progress;
@@ -56,6 +60,9 @@ export async function waitForNode(api: TailnetApi, options: WaitOptions): Promis
     await new Promise((resolve) => setTimeout(resolve, options.pollMs));
   }
 }
+
+/** For a greeting: little at first, since the first packets to a new node are lost until the nodes know of each other. */
+const patienceMs = (attempt: number): number => Math.min(500 + 500 * attempt, 5_000);
 
 /** Twice in a row, since a node that has just spent the key may not be in the list yet. */
 function keyWatch(api: TailnetApi, options: WaitOptions): { look(): Promise<void> } {
@@ -71,24 +78,30 @@ function keyWatch(api: TailnetApi, options: WaitOptions): { look(): Promise<void
   return { look };
 }
 
+/** All at once: a ghost, which never answers, keeps the others waiting for no more than it keeps itself. */
 async function firstGreeting(
-  api: TailnetApi,
+  nodes: readonly TailnetDevice[],
   options: WaitOptions,
   greet: (host: string) => Promise<Greeting>,
-): Promise<{ node?: TailnetDevice; known: boolean; progress: string }> {
-  const nodes = ourNodes(await api.devices(), options);
-  const known = nodes.length > 0;
-  let progress = `waiting for ${options.hostname} (${options.tag}) to join the tailnet`;
-  for (const node of nodes) {
-    const locked = lockProblem(node);
-    if (locked !== undefined) throw new Error(locked);
+): Promise<{ node?: TailnetDevice; progress: string }> {
+  const locked = nodes.map(lockProblem).find((problem) => problem !== undefined);
+  if (locked !== undefined) throw new Error(locked);
+  const greeted = nodes.map(async (node) => {
     const host = options.dial ?? addressOf(node);
-    if (host === undefined) continue;
-    const greeting = await greet(host);
-    if (greeting.ok) return { node, known, progress };
-    progress = `${node.name} is known to the tailnet; its SSH server at ${host} does not answer yet (${greeting.why})`;
-  }
-  return { known, progress };
+    const greeting = host === undefined ? { ok: false as const, why: "it has no address yet" } : await greet(host);
+    if (greeting.ok) return node;
+    throw new Error(
+      `${node.name} is known to the tailnet; its SSH server at ${host} does not answer yet (${greeting.why})`,
+    );
+  });
+  return await Promise.any(greeted).then(
+    (node) => ({ node, progress: "" }),
+    ({ errors }: AggregateError) => ({
+      progress:
+        (errors.at(-1) as Error | undefined)?.message ??
+        `waiting for ${options.hostname} (${options.tag}) to join the tailnet`,
+    }),
+  );
 }
 
 /** Gives the node the plain name; ghosts that hold it go first. */
@@ -126,7 +139,7 @@ function timeoutText(seen: string, options: WaitOptions): string {
 }
 
 /** Connects to port 22 and waits for the `SSH-` line that a server sends first (RFC 4253, section 4.2). */
-export function sshGreeting(host: string, port = 22, timeoutMs = 5_000): Promise<Greeting> {
+export function sshGreeting(host: string, timeoutMs: number, port = 22): Promise<Greeting> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const finish = (greeting: Greeting): void => {

@@ -3,7 +3,7 @@
 # Exit status: that one's, or 1 with {"ok":false,"error":…} on stdout when the bootstrap did not get there.
 set -euo pipefail
 
-readonly STATE=/var/lib/hermes/bootstrap.json
+readonly STATE=/var/lib/hermes/bootstrap.json PROGRAM=/opt/hermes/apply/current/main.ts
 
 main() {
   case ${1-} in
@@ -12,7 +12,9 @@ main() {
     *) node_ready || refuse "Node is not installed yet" ;;
   esac
   export NODE_USE_SYSTEM_CA=1
-  exec /usr/local/bin/node /usr/local/lib/hermes/receive.mjs "$@"
+  [ "$*" != "stage program" ] || exec /usr/local/bin/node /usr/local/lib/hermes/receive.mjs
+  [ -e "$PROGRAM" ] || refuse "no program was staged yet"
+  exec /usr/local/bin/node "$PROGRAM" "$@"
 }
 
 node_ready() { [ -x /usr/local/bin/node ]; }

@@ -104,8 +104,8 @@ close_ports() {
   enable_now hermes-nftables
 }
 
+# To enable a unit makes systemd read it anew.
 enable_now() {
-  systemctl daemon-reload
   systemctl enable -q "$1.service"
   systemctl start "$1.service" || { journalctl -o cat -n 5 -u "$1.service" && return 1; }
 }

@@ -1,11 +1,8 @@
-// Second half of the hermes-apply stub: unpacks a program bundle, hands every other verb to the newest one.
-import { spawnSync } from "node:child_process";
+// Unpacks a program bundle from standard input: from then on hermes-apply is what was in it.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 
 const root = "/opt/hermes/apply";
-const verb = process.argv.slice(2);
-const input = ["stage", "activate"].includes(verb[0]) ? readFileSync(0) : undefined;
 
 function unpack(files) {
   const digest = createHash("sha256").update(JSON.stringify(files)).digest("hex");
@@ -27,21 +24,9 @@ function unpack(files) {
   renameSync(link, `${root}/current`);
 }
 
-function main() {
-  if (verb.join(" ") === "stage program") {
-    unpack(JSON.parse(input).apply);
-    console.log(JSON.stringify({ ok: true }));
-    return 0;
-  }
-  const program = `${root}/current/main.ts`;
-  if (!existsSync(program)) throw new Error("no program was staged yet");
-  return (
-    spawnSync(process.execPath, [program, ...verb], { input, stdio: [input ? "pipe" : "ignore", 1, 2] }).status ?? 1
-  );
-}
-
 try {
-  process.exitCode = main();
+  unpack(JSON.parse(readFileSync(0)).apply);
+  console.log(JSON.stringify({ ok: true }));
 } catch (error) {
   // A parser's message may quote what it read.
   const text = error instanceof SyntaxError ? "stdin is not a JSON bundle" : error.message;

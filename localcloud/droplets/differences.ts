@@ -88,7 +88,7 @@ export const DIFFERENCES: Difference[] = [
     why: "copying a tree takes a second, and nothing has to be unmounted",
   },
   {
-    what: "on a droplet made from a snapshot /usr and /opt are overlays on the snapshot's",
+    what: "on a droplet made from a snapshot /usr, /opt and /var/cache are overlays on the snapshot's",
     why: "a whole system with OpenClaw has too many files to be copied for every droplet",
   },
   {

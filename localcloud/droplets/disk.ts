@@ -1,5 +1,7 @@
 // A droplet's root disk, and what snapshots keep of it.
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -7,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +22,7 @@ import { dropletIds, dropletPaths, type DropletRecord } from "./container";
  * snapshot's, with what the droplet changes laid over them; a copy would take longer than all the rest of its creation.
  * Not the root folder itself: the kernel swaps to no file of an overlay.
  */
-const LAID_OVER = ["usr", "opt"];
+const LAID_OVER = ["usr", "opt", "var/cache"];
 
 const snapshotsOf = (lab: Lab): string => join(lab.dir, "snapshots");
 
@@ -51,11 +54,7 @@ export async function makeRoot(lab: Lab, record: DropletRecord, image: string): 
   const layers = layersOf(lab, record);
   const tree = record.spec.snapshotId === undefined ? image : snapshotTree(lab, record.spec.snapshotId);
   mkdirSync(root, { recursive: true, mode: 0o755 });
-  const copied = readdirSync(tree).filter((name) => !layers.some(({ folder }) => folder === name));
-  await copy(
-    copied.map((name) => join(tree, name)),
-    root,
-  );
+  await copyBeside(layers, tree, root);
   for (const { folder, upper } of layers) {
     mkdirSync(join(root, folder));
     mkdirSync(upper, { recursive: true });
@@ -68,6 +67,25 @@ function showSystem(tree: string, root: string): void {
   const file = "usr/lib/os-release";
   mkdirSync(join(root, file, ".."), { recursive: true });
   copyFileSync(join(tree, file), join(root, file));
+}
+
+/** All that is in no layer. */
+async function copyBeside(layers: readonly Layer[], tree: string, target: string, below = ""): Promise<void> {
+  const folders = layers.map(({ folder }) => folder);
+  const names = readdirSync(join(tree, below)).map((name) => join(below, name));
+  const divided = names.filter((name) => folders.some((folder) => folder.startsWith(`${name}/`)));
+  const whole = names.filter((name) => !folders.includes(name) && !divided.includes(name));
+  await copy(
+    whole.map((name) => join(tree, name)),
+    join(target, below),
+  );
+  for (const name of divided) {
+    const { mode, uid, gid } = statSync(join(tree, name));
+    mkdirSync(join(target, name));
+    chmodSync(join(target, name), mode);
+    chownSync(join(target, name), uid, gid);
+    await copyBeside(layers, tree, target, name);
+  }
 }
 
 const copy = (sources: string[], target: string): Promise<string> =>
@@ -84,11 +102,7 @@ export async function takeSnapshot(lab: Lab, record: DropletRecord, snapshotId: 
   mkdirSync(tree, { recursive: true, mode: 0o755 });
   const release = await freeze(cgroups);
   try {
-    const names = readdirSync(root).filter((name) => !layers.some(({ folder }) => folder === name));
-    await copy(
-      names.map((name) => join(root, name)),
-      tree,
-    );
+    await copyBeside(layers, root, tree);
     for (const layer of layers) await copyMerged(layer, tree);
   } finally {
     release();

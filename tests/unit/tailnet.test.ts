@@ -100,6 +100,18 @@ describe("waiting for the node", () => {
     expect(done).toEqual(["remove old", "rename new hermes"]);
   });
 
+  it("is short of patience with a node that it has only just seen", async () => {
+    const { api, devices } = tailnet([]);
+    const patience: number[] = [];
+    const greet = async (_: string, timeoutMs: number): Promise<Greeting> => {
+      patience.push(timeoutMs);
+      return patience.length < 12 ? { ok: false, why: "no answer" } : { ok: true };
+    };
+    const say = (): void => void (devices.length === 0 && devices.push(device("9")));
+    await waitForNode(api, options({ say, greet, timeoutMs: 5000 }));
+    expect([patience[0], patience[1], Math.max(...patience)]).toEqual([1000, 1500, 5000]);
+  });
+
   it("dials the given host where the operator is not on the tailnet", async () => {
     const { api } = tailnet([device("1")]);
     const dialled: string[] = [];
@@ -147,15 +159,15 @@ describe("an SSH greeting", () => {
     });
 
   it("is the SSH- line", async () => {
-    await expect(sshGreeting("127.0.0.1", await listen("SSH-2.0-OpenSSH_10.0\r\n"))).resolves.toEqual({ ok: true });
+    await expect(sshGreeting("127.0.0.1", 5_000, await listen("SSH-2.0-OpenSSH_10.0\r\n"))).resolves.toEqual({ ok: true });
   });
 
   it("is not any other service", async () => {
-    await expect(sshGreeting("127.0.0.1", await listen("220 mail\r\n"))).resolves.toMatchObject({ ok: false });
+    await expect(sshGreeting("127.0.0.1", 5_000, await listen("220 mail\r\n"))).resolves.toMatchObject({ ok: false });
   });
 
   it("is not a server that accepts and stays silent", async () => {
-    await expect(sshGreeting("127.0.0.1", await listen(undefined), 50)).resolves.toEqual({
+    await expect(sshGreeting("127.0.0.1", 50, await listen(undefined))).resolves.toEqual({
       ok: false,
       why: "no answer",
     });
