@@ -159,7 +159,9 @@ describe("an SSH greeting", () => {
     });
 
   it("is the SSH- line", async () => {
-    await expect(sshGreeting("127.0.0.1", 5_000, await listen("SSH-2.0-OpenSSH_10.0\r\n"))).resolves.toEqual({ ok: true });
+    await expect(sshGreeting("127.0.0.1", 5_000, await listen("SSH-2.0-OpenSSH_10.0\r\n"))).resolves.toEqual({
+      ok: true,
+    });
   });
 
   it("is not any other service", async () => {
