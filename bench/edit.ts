@@ -5,8 +5,8 @@
  * document.
  */
 import { table } from "../cli/output";
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/droplet/project";
+import { inLab, npmStart, runBench } from "./lab";
 
 const EDITS = 5;
 const SOUL = "workspace/main/SOUL.md";
@@ -49,7 +49,7 @@ async function connection(project: ProjectCopy, address: string): Promise<number
 }
 
 async function measure(project: ProjectCopy): Promise<Figures> {
-  await must("npm start", project.run(["bash", "scripts/start.sh"]));
+  await npmStart(project);
   await must("no turn", project.pulumi("config", "set", "--path", "hermes:verify.agentTurn", "false"));
   const { tailnet } = await project.outputs<{ tailnet: { address: string } }>();
   const all: Figures[] = [];
@@ -67,10 +67,7 @@ async function measure(project: ProjectCopy): Promise<Figures> {
 }
 
 async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  try {
+  await inLab(async (project) => {
     const figures = await measure(project);
     if (process.argv.includes("--json")) return void console.log(JSON.stringify(figures));
     const row = (what: string, each: number): [string, string, string] => [
@@ -84,13 +81,7 @@ async function main(): Promise<void> {
       row("an SSH connection", figures.connection),
     ];
     console.log(`an edit of SOUL.md, median of ${EDITS}\n${table(rows.map(([a, b, c]) => [a, `${b}, ${c}`]))}`);
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);

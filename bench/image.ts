@@ -8,9 +8,10 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { table } from "../cli/output";
 import { dropletPaths } from "../localcloud/droplets";
-import { bringUp, hindrance, tearDown } from "../localcloud/embedded-cloud";
-import { ProjectCopy } from "../tests/droplet/project";
+import { bringUp } from "../localcloud/embedded-cloud";
+import type { ProjectCopy } from "../tests/droplet/project";
 import { sum, timed, type Timing } from "./floors";
+import { inLab, runBench } from "./lab";
 
 interface Measured extends Timing {
   /** What the droplet computed until then, which hardly depends on how busy the machine is. */
@@ -60,11 +61,8 @@ async function measure(project: ProjectCopy): Promise<Measured[]> {
 }
 
 async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
   const load = loadavg()[0] ?? 0;
-  try {
+  await inLab(async (project) => {
     const timings = await measure(project);
     const seconds = (what: string): number => sum(timings.filter((each) => each.what.startsWith(what)));
     const cold = seconds("create on");
@@ -84,13 +82,7 @@ async function main(): Promise<void> {
         ["load of the machine", `${loads.map((each) => each.toFixed(1)).join(" before, ")} after`],
       ]),
     );
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);

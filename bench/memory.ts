@@ -7,10 +7,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../cli/output";
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
 import type { MemoryPlan } from "../planner";
-import { hireJanitor } from "../tests/droplet/janitor";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/droplet/project";
+import { inLab, npmStart, runBench } from "./lab";
 import { prepareLoad, restartGateway, runTurns, scriptTools, type Course, type Load } from "./load";
 import { memoryPlot } from "./memory-plot";
 import { Recorder, type Peaks, type Recording } from "./memory-recorder";
@@ -34,8 +33,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function start(project: ProjectCopy): Promise<void> {
   say("npm start in a copy of the project …");
-  const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
-  if (code !== 0) throw new Error(`npm start ended with ${code}:\n${stderr.slice(-3000)}`);
+  await npmStart(project);
 }
 
 async function up(project: ProjectCopy): Promise<void> {
@@ -108,21 +106,4 @@ function write(name: string, text: string): void {
   say(`wrote ${join(".hermes", "bench", name)}`);
 }
 
-async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  const dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
-  try {
-    await (process.argv.includes("--growth") ? growth(project) : truth(project));
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-    dismissJanitor();
-  }
-}
-
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(() => inLab((project) => (process.argv.includes("--growth") ? growth(project) : truth(project))));

@@ -4,9 +4,9 @@
  * one machine, so that the ratio says something where the seconds do not. `--json` prints one document.
  */
 import { table } from "../cli/output";
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/droplet/project";
 import { containerBoot, gatewayStart, npmInstall, sum, timed } from "./floors";
+import { inLab, npmStart, runBench } from "./lab";
 
 const REVISION = /hermes:bootstrapRevision: (\d+)/;
 
@@ -19,12 +19,8 @@ async function recreate(project: ProjectCopy): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  try {
-    const started = await project.run(["bash", "scripts/start.sh"]);
-    if (started.code !== 0) throw new Error(`npm start ended with ${started.code}:\n${started.stderr}`);
+  await inLab(async (project) => {
+    await npmStart(project);
     const recreated = await timed("recreate, with state", () => recreate(project));
     const floors = [await containerBoot(project), await npmInstall(project), await gatewayStart(project)];
     const ratio = recreated.seconds / sum(floors);
@@ -36,13 +32,7 @@ async function main(): Promise<void> {
         ["ratio", ratio.toFixed(2)],
       ]),
     );
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);

@@ -3,10 +3,9 @@
  * nothing, then (with `--booted`) 1 and 3 real ones in the embedded cloud. What matters are the ratios: to one alone, in the
  * same run on the same machine. `--parallel N` so many at a time (3). `--json` prints one document.
  */
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
 import { grid } from "../cli/sandbox/list";
 import { startSandboxWorld } from "../tests/fixtures/sandbox-world";
-import { ProjectCopy } from "../tests/droplet/project";
+import { inLab, npmStart, runBench } from "./lab";
 
 interface Measured {
   what: string;
@@ -55,21 +54,14 @@ async function recorded(): Promise<Measured[]> {
 }
 
 async function booted(): Promise<Measured[]> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  try {
-    const started = await project.run(["bash", "scripts/start.sh"]);
-    if (started.code !== 0) throw new Error(`npm start ended with ${started.code}:\n${started.stderr}`);
+  return inLab(async (project) => {
+    await npmStart(project);
     const hermes: Hermes = (...args) => project.exec(["node", "cli/hermes.js", ...args]);
     const calls = async (): Promise<number> => (await project.control<unknown[]>("digitalocean/calls")).length;
     const all: Measured[] = [];
     for (const count of [1, 3]) all.push(await measure("booted", count, hermes, calls));
     return all;
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
 /** Beside one of its kind alone. */
@@ -97,7 +89,4 @@ async function main(): Promise<void> {
   process.stdout.write(process.argv.includes("--json") ? `${JSON.stringify(all)}\n` : grid(rows(all)));
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);

@@ -5,13 +5,12 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../cli/output";
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/droplet/project";
 import { containerBoot, gatewayStart, npmInstall, sum, timed, type Timing } from "./floors";
+import { inLab, npmStart, runBench } from "./lab";
 
 async function start(project: ProjectCopy): Promise<Timing[]> {
-  const { code, stdout, stderr } = await project.run(["bash", "scripts/start.sh"]);
-  if (code !== 0) throw new Error(`npm start ended with ${code}:\n${stderr}${stdout}`);
+  const { stderr } = await npmStart(project);
   const stages = [...stderr.matchAll(/^(\S[^\n]*) …$[\s\S]*?^ {2}done in ([\d.]+) s$/gm)];
   return stages.map(([, what = "", seconds]) => ({ what, seconds: Number(seconds) }));
 }
@@ -30,12 +29,9 @@ async function emptyPreview(project: ProjectCopy): Promise<Timing> {
 }
 
 async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  try {
+  await inLab(async (project) => {
     const stages = await start(project);
-    const again = await timed("second npm start (no change)", () => project.run(["bash", "scripts/start.sh"]));
+    const again = await timed("second npm start (no change)", () => npmStart(project));
     const floors = [
       await emptyPreview(project),
       await containerBoot(project),
@@ -56,13 +52,7 @@ async function main(): Promise<void> {
         [again.what, `${again.seconds.toFixed(1)} s`],
       ]),
     );
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);

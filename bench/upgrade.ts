@@ -4,10 +4,10 @@
  * document.
  */
 import { table } from "../cli/output";
-import { hindrance, tearDown } from "../localcloud/embedded-cloud";
 import { waitFor } from "../localcloud/network";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/droplet/project";
 import { configure, NEW, OLD } from "../tests/droplet/versions";
+import { inLab, npmStart, runBench } from "./lab";
 
 interface Downtime {
   what: string;
@@ -80,7 +80,7 @@ async function partsOf(project: ProjectCopy): Promise<Downtime[]> {
 
 async function measure(project: ProjectCopy): Promise<{ upgrade: Downtime; parts: Downtime[]; floors: Downtime[] }> {
   configure(project, OLD);
-  await must("npm start", project.run(["bash", "scripts/start.sh"]));
+  await npmStart(project);
   await project.ask("remember this", "bench");
   await startProbe(project);
   const restart = (version: string): Promise<Downtime> =>
@@ -99,21 +99,12 @@ async function measure(project: ProjectCopy): Promise<{ upgrade: Downtime; parts
 }
 
 async function main(): Promise<void> {
-  const problem = hindrance();
-  if (problem !== undefined) throw new Error(problem);
-  const project = new ProjectCopy();
-  try {
+  await inLab(async (project) => {
     const result = await measure(project);
     if (process.argv.includes("--json")) return void console.log(JSON.stringify(result));
     const row = ({ what, seconds }: Downtime): [string, string] => [what, `${seconds.toFixed(1)} s`];
     console.log(`no answer from the gateway\n${table([result.upgrade, ...result.parts, ...result.floors].map(row))}`);
-  } finally {
-    await tearDown(project.lab);
-    project.remove();
-  }
+  });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runBench(main);
