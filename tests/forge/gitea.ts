@@ -124,6 +124,17 @@ export class Gitea {
     return (await this.call<{ number: number }>("POST", `repos/${repository}/pulls`, body, token)).number;
   }
 
+  /** Of somebody's fork of a repository, with a file more. @returns its number */
+  async openPullOfFork(repository: string): Promise<number> {
+    const [, name] = repository.split("/");
+    await this.call("POST", "orgs", { username: "others", visibility: "public" });
+    await this.call("POST", `repos/${repository}/forks`, { organization: "others" });
+    const file = { branch: "main", new_branch: "note", content: "aGVsbG8=", message: "A note" };
+    await this.call("POST", `repos/others/${name}/contents/NOTE.md`, file);
+    const body = { head: "others:note", base: "main", title: "From a fork" };
+    return (await this.call<{ number: number }>("POST", `repos/${repository}/pulls`, body)).number;
+  }
+
   runnerToken(): Promise<string> {
     return gitea(this.dir, ["actions", "generate-runner-token"]);
   }

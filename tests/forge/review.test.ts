@@ -162,12 +162,7 @@ asRoot("on a real Gitea", () => {
   });
 
   it("a fork's pull request is not previewed, since it gets no secret, and nothing of it is a review", async () => {
-    await world.gitea.call("POST", "orgs", { username: "others", visibility: "public" });
-    await world.gitea.call("POST", "repos/ada/hermes/forks", { organization: "others" });
-    const file = { branch: "main", new_branch: "note", content: "aGVsbG8=", message: "A note" };
-    await world.gitea.call("POST", "repos/others/hermes/contents/NOTE.md", file);
-    const body = { head: "others:note", base: "main", title: "From a fork" };
-    const { number } = await world.gitea.call<{ number: number }>("POST", "repos/ada/hermes/pulls", body);
+    const number = await world.gitea.openPullOfFork("ada/hermes");
     const { conclusion, log } = await runs.next("preview.yaml");
     expect({ conclusion, log: conclusion === "success" ? "" : log }).toEqual({ conclusion: "success", log: "" });
     expect(log).toContain("This change comes from a fork, and its runs get no secret");

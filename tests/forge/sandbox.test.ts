@@ -172,12 +172,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
   });
 
   it("a fork's pull request gets none, label or not", async () => {
-    await world.gitea.call("POST", "orgs", { username: "others", visibility: "public" });
-    await world.gitea.call("POST", "repos/ada/hermes/forks", { organization: "others" });
-    const file = { branch: "main", new_branch: "note", content: "aGVsbG8=", message: "A note" };
-    await world.gitea.call("POST", "repos/others/hermes/contents/NOTE.md", file);
-    const body = { head: "others:note", base: "main", title: "From a fork" };
-    const { number } = await world.gitea.call<{ number: number }>("POST", "repos/ada/hermes/pulls", body);
+    const number = await world.gitea.openPullOfFork("ada/hermes");
     const before = account().calls.length;
     await label(number, "sandbox");
     expect((await runs.next("sandbox.yaml")).conclusion).toBe("skipped");
