@@ -17,4 +17,4 @@ if command -v shellcheck >/dev/null && command -v shfmt >/dev/null; then
 else
   echo "shellcheck or shfmt is missing: scripts were not checked" >&2
 fi
-npx jest --selectProjects unit --silent
+npx jest --selectProjects unit --silent --maxWorkers 100%

@@ -4,6 +4,11 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
+  # npm would empty the folder behind the link, which is somebody else's.
+  if [ -L node_modules ]; then
+    echo "node_modules is a link to $(readlink node_modules), which has not what package-lock.json says: run npm ci there" >&2
+    exit 1
+  fi
   echo "installing npm packages …" >&2
   npm ci --loglevel=error >&2
   cp package-lock.json node_modules/.installed-lock.json
