@@ -39,8 +39,8 @@ function piecesOf(value: string): string[] {
 
 /** A text, and what it says to whoever undoes what Markdown, HTML, Mermaid, JSON or a URL make of one. */
 function readings(text: string): string[] {
-  const once = [text, fromMarkup(text)];
-  const json = once.flatMap((each) => [fromJson(each), fromJson(fromJson(each))]);
+  const once = [text, fromMarkup(text), fromCode(text)];
+  const json = once.flatMap((each) => [fromShown(each), fromJson(each), fromJson(fromJson(each))]);
   return [...new Set([...once, ...json, ...[...once, ...json].map(fromUrl)])];
 }
 
@@ -57,12 +57,19 @@ const fromMarkup = (text: string): string =>
       mark ?? (name === undefined ? charOf(hex, digits) : (NAMED[name.toLowerCase()] ?? "")),
   );
 
+/** HTML's code only: in a sentence a secret may begin within and end without, in Markdown's code, which stays as it is. */
+const fromCode = (text: string): string =>
+  text.replace(/<code>(.*?)<\/code>/gs, (_, inner: string) => fromMarkup(inner));
+
 const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 
 const fromJson = (text: string): string =>
   text.replace(/\\(?:u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|(.))/gi, (_, braced?: string, four?: string, one?: string) =>
     one === undefined ? charOf(braced ?? four) : (SHORT[one] ?? one),
   );
+
+/** What the report writes for what is unseen, and nothing else: a backslash before it may be the secret's own. */
+const fromShown = (text: string): string => text.replace(/\\u\{([0-9a-f]{1,6})\}/gi, (_, hex: string) => charOf(hex));
 
 /** `%C3%BC`, and a form's plus for a blank. */
 const fromUrl = (text: string): string =>

@@ -13,6 +13,7 @@ const AWKWARD: [string, string][] = [
   ["what is unseen", "token\u202ewith\u200bmarks"],
   ["bars", "a|b|c|d|e|f|g"],
   ["blanks", "four words make it"],
+  ["a blank and a bar", "secret\t|secret"],
 ];
 
 const escape = (text: string): string => text.replace(/[!-/:-@[-`{-~]/g, (char) => `\\${char}`);
@@ -55,6 +56,8 @@ describe("the last gate", () => {
     fc.assert(
       fc.property(hostileText(), fc.constantFrom(...DRESSES), (text, [, dress]) => {
         const value = `secret${text}secret`;
+        // Of longer ones a report has nothing in a sentence but how long they are.
+        fc.pre(value.length <= 160);
         expect(secretsIn(`x ${dress(value)} y`, { value })).toEqual(["value"]);
       }),
     );
