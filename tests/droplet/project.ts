@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { control } from "../../localcloud/control";
 import { dropletIds, dropletPaths, execInDroplet, type DropletRecord } from "../../localcloud/droplets";
 import { asOperator, operatorEnvironment, tearDown } from "../../localcloud/embedded-cloud";
@@ -9,6 +8,7 @@ import { ensurePrograms } from "../../localcloud/engine";
 import { runCaptured, type ExecResult } from "../../localcloud/exec";
 import { labOf, type Lab } from "../../localcloud/lab";
 import type { RecordedCall } from "../../localcloud/services";
+import { copyTracked } from "../fixtures/tracked";
 import { hireJanitor } from "./janitor";
 
 const SOURCE = join(__dirname, "..", "..");
@@ -23,14 +23,7 @@ export class ProjectCopy {
   readonly printed: string[] = [];
 
   constructor() {
-    const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-      cwd: SOURCE,
-    });
-    for (const file of files.toString().split("\0")) {
-      if (file === "" || !existsSync(join(SOURCE, file))) continue;
-      mkdirSync(dirname(join(this.dir, file)), { recursive: true });
-      cpSync(join(SOURCE, file), join(this.dir, file), { verbatimSymlinks: true, preserveTimestamps: true });
-    }
+    copyTracked(SOURCE, this.dir);
     symlinkSync(join(SOURCE, "node_modules"), join(this.dir, "node_modules"));
   }
 
