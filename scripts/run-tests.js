@@ -2,11 +2,14 @@
 const { spawn } = require("node:child_process");
 const { mkdtempSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
-const { join } = require("node:path");
+const { join, relative } = require("node:path");
+const { stripVTControlCharacters } = require("node:util");
 
 const KINDS = ["unit", "engine", "droplet"];
 /** Each droplet test has a lab of its own; an engine test times its engine. */
 const WORKERS = { unit: "2", engine: "1", droplet: "2" };
+/** Enough to know what happened; the whole is where the test ran, perhaps an hour further up. */
+const LINES_PER_FAILURE = 12;
 const project = join(__dirname, "..");
 
 let interrupted = false;
@@ -37,19 +40,40 @@ function forward(signal) {
 }
 
 /** A kind whose report is missing (jest itself failed) counts as one failure. */
-function count(report) {
+function summary(kind, report) {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
-      readFileSync(report, "utf8"),
-    );
+    const result = JSON.parse(readFileSync(report, "utf8"));
     return {
-      passed: numPassedTests,
-      failed: numFailedTests + numRuntimeErrorTestSuites,
-      skipped: numPendingTests,
+      passed: result.numPassedTests,
+      failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+      skipped: result.numPendingTests,
+      failures: result.testResults.flatMap(failures),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, failures: [`${kind}: jest ended without a report`] };
   }
+}
+
+/** A suite that could not run has no tests to show, only a message. */
+function failures({ name, assertionResults, message, status }) {
+  const failed = assertionResults.filter((test) => test.status === "failed");
+  const shown =
+    failed.length === 0 && status === "failed"
+      ? [{ fullName: "the file did not run", failureMessages: [message] }]
+      : failed;
+  return shown.map(
+    (test) => `${relative(project, name)} › ${test.fullName}\n${indented(test.failureMessages.join("\n"))}`,
+  );
+}
+
+function indented(message) {
+  const lines = stripVTControlCharacters(message)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.includes("node_modules"));
+  return lines
+    .slice(0, LINES_PER_FAILURE)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join("\n");
 }
 
 async function main() {
@@ -61,17 +85,19 @@ async function main() {
   process.on("SIGINT", () => forward("SIGINT"));
   process.on("SIGTERM", () => forward("SIGTERM"));
   const reports = mkdtempSync(join(tmpdir(), "hermes-tests-"));
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   let code = 0;
   for (const kind of only === undefined ? KINDS : [only]) {
     if (interrupted) break;
     const report = join(reports, `${kind}.json`);
     const prepared = await prepare(kind);
     code = prepared || (await jest(kind, report, extra)) || code;
-    const counted = count(report);
-    for (const key of Object.keys(total)) total[key] += counted[key];
+    const counted = summary(kind, report);
+    for (const key of ["passed", "failed", "skipped"]) total[key] += counted[key];
+    total.failures.push(...counted.failures);
   }
   rmSync(reports, { recursive: true, force: true });
+  for (const failure of total.failures) console.log(`\nFAILED ${failure}`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
   return interrupted ? 130 : code;
