@@ -54,15 +54,15 @@ function summary(kind, report) {
   }
 }
 
-/** A suite that could not run has no tests to show, only a message. */
-function failures({ name, assertionResults, message, status }) {
-  const failed = assertionResults.filter((test) => test.status === "failed");
-  const shown =
-    failed.length === 0 && status === "failed"
-      ? [{ fullName: "the file did not run", failureMessages: [message] }]
-      : failed;
-  return shown.map(
-    (test) => `${relative(project, name)} › ${test.fullName}\n${indented(test.failureMessages.join("\n"))}`,
+/** What a file's tests failed with, and what failed beside them: loading it, its afterAll, a promise nobody waited for. */
+function failures({ name, assertionResults, message }) {
+  const tests = assertionResults.filter((test) => test.status === "failed");
+  const beside = stripVTControlCharacters(message)
+    .split("● Test suite failed to run")
+    .slice(1)
+    .map((said) => ({ fullName: "beside its tests", failureMessages: [said] }));
+  return [...tests, ...beside].map(
+    (failure) => `${relative(project, name)} › ${failure.fullName}\n${indented(failure.failureMessages.join("\n"))}`,
   );
 }
 

@@ -40,6 +40,25 @@ async function type(fix = ""): Promise<string> {
 const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
 const bootId = (): Promise<string> => project.droplet("stat -c %Y /proc/1").catch(() => "off");
 
+/**
+ * Resolves when a droplet that was told to reboot has. A gateway that is at work may take its unit's whole time to stop
+ * (330 s); what is still going on is told then.
+ */
+async function reboots(tell: () => Promise<unknown>): Promise<void> {
+  const boot = await bootId();
+  // What restarts the droplet takes its own connection along.
+  const answer = await tell().then(
+    () => "it took the command",
+    (error: unknown) => String(error),
+  );
+  await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 400_000 }).catch(
+    async (error: unknown) => {
+      const seen = await project.droplet("systemctl list-jobs; journalctl --lines 60 --no-pager").catch(String);
+      throw new Error([String(error), answer, seen].join("\n"));
+    },
+  );
+}
+
 const ready = (): Promise<unknown> =>
   waitFor("the gateway is ready", async () => (await hermes("status")).code === 0, {
     timeoutMs: 240_000,
@@ -153,9 +172,7 @@ describe("a volume that went read-only, as after an error of the disk", () => {
   it("is named by the doctor, whose fix mends it", async () => {
     const { level, found, fix } = await check("volume");
     expect([level, found]).toEqual(["fail", expect.stringContaining("read-only")]);
-    const boot = await bootId();
-    await type(fix);
-    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await reboots(() => type(fix));
     await ready();
     await applies();
   });
@@ -204,9 +221,7 @@ describe("a volume that somebody detached", () => {
   });
 
   it("is waited for by a reboot, and taken by itself when up --refresh has attached it", async () => {
-    const boot = await bootId();
-    await project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot").catch(() => undefined);
-    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await reboots(() => project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot"));
     expect((await hermes("doctor")).code).toBe(5);
     await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
     await ready();
@@ -227,6 +242,9 @@ describe("an upgrade while npm's registry is down", () => {
 });
 
 describe("the tailnet's control server, when it is down", () => {
+  // Also when a test failed before: what follows needs it.
+  afterAll(() => project.control("tailscale/server", { running: true }));
+
   it("is not needed by what is connected: status and doctor get there, and the doctor names it", async () => {
     await project.control("tailscale/server", { running: false });
     expect((await hermes("status")).code).toBe(0);
@@ -235,9 +253,7 @@ describe("the tailnet's control server, when it is down", () => {
   });
 
   it("is waited for after a reboot, and everything is well when it is back", async () => {
-    const boot = await bootId();
-    await project.droplet("systemctl reboot").catch(() => undefined);
-    await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 90_000 });
+    await reboots(() => project.droplet("systemctl reboot"));
     await waitFor(
       "the gateway is ready",
       async () =>
