@@ -152,8 +152,8 @@ export async function restartGateway(project: ProjectCopy, { onEvent }: Pick<Cou
 
 async function reboot(project: ProjectCopy, { onEvent }: Course): Promise<void> {
   onEvent?.("droplet reboots");
-  await project.droplet("touch /run/old-boot; systemctl reboot").catch(() => undefined);
-  const check = "test ! -e /run/old-boot && systemctl is-active openclaw-gateway";
+  await project.reboot();
+  const check = "systemctl is-active openclaw-gateway";
   const isReady = async (): Promise<boolean> => (await project.droplet(check).catch(() => "")) === "active";
   await waitFor("the gateway after the reboot", isReady, { timeoutMs: 180_000, everyMs: 500 });
   onEvent?.("ready");

@@ -38,26 +38,6 @@ async function type(fix = ""): Promise<string> {
 }
 
 const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
-const bootId = (): Promise<string> => project.droplet("stat -c %Y /proc/1").catch(() => "off");
-
-/**
- * Resolves when a droplet that was told to reboot has. A gateway that is at work may take its unit's whole time to stop
- * (330 s); what is still going on is told then.
- */
-async function reboots(tell: () => Promise<unknown>): Promise<void> {
-  const boot = await bootId();
-  // What restarts the droplet takes its own connection along.
-  const answer = await tell().then(
-    () => "it took the command",
-    (error: unknown) => String(error),
-  );
-  await waitFor("another boot", async () => !["off", boot].includes(await bootId()), { timeoutMs: 400_000 }).catch(
-    async (error: unknown) => {
-      const seen = await project.droplet("systemctl list-jobs; journalctl --lines 60 --no-pager").catch(String);
-      throw new Error([String(error), answer, seen].join("\n"));
-    },
-  );
-}
 
 const ready = (): Promise<unknown> =>
   waitFor("the gateway is ready", async () => (await hermes("status")).code === 0, {
@@ -172,7 +152,7 @@ describe("a volume that went read-only, as after an error of the disk", () => {
   it("is named by the doctor, whose fix mends it", async () => {
     const { level, found, fix } = await check("volume");
     expect([level, found]).toEqual(["fail", expect.stringContaining("read-only")]);
-    await reboots(() => type(fix));
+    await project.reboot(() => type(fix));
     await ready();
     await applies();
   });
@@ -221,7 +201,7 @@ describe("a volume that somebody detached", () => {
   });
 
   it("is waited for by a reboot, and taken by itself when up --refresh has attached it", async () => {
-    await reboots(() => project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot"));
+    await project.reboot(() => project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot"));
     expect((await hermes("doctor")).code).toBe(5);
     await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
     await ready();
@@ -253,7 +233,7 @@ describe("the tailnet's control server, when it is down", () => {
   });
 
   it("is waited for after a reboot, and everything is well when it is back", async () => {
-    await reboots(() => project.droplet("systemctl reboot"));
+    await project.reboot();
     await waitFor(
       "the gateway is ready",
       async () =>

@@ -7,6 +7,7 @@ import { asOperator, operatorEnvironment, tearDown } from "../../localcloud/embe
 import { ensurePrograms } from "../../localcloud/engine";
 import { runCaptured, type ExecResult } from "../../localcloud/exec";
 import { labOf, type Lab } from "../../localcloud/lab";
+import { waitFor } from "../../localcloud/network";
 import type { RecordedCall } from "../../localcloud/services";
 import { copyTracked } from "../fixtures/tracked";
 import { hireJanitor } from "./janitor";
@@ -87,6 +88,25 @@ export class ProjectCopy {
     const { code, stdout, stderr } = await execInDroplet(this.lab, this.dropletId, ["bash", "-c", script]);
     if (code !== 0) throw new Error(`on the droplet, ${script} ended with ${code}: ${stderr}${stdout}`);
     return stdout.trim();
+  }
+
+  /**
+   * Resolves when the droplet that was told to reboot has. A gateway that is at work may take its unit's whole time to
+   * stop (330 s). Rejects with what was still going on then.
+   */
+  async reboot(tell = (): Promise<unknown> => this.droplet("systemctl reboot")): Promise<void> {
+    await this.droplet("touch /run/old-boot");
+    // What restarts the droplet takes its own connection along.
+    const answer = await tell().then(() => "the command was taken", String);
+    const isAnother = (): Promise<boolean> =>
+      this.droplet("test ! -e /run/old-boot").then(
+        () => true,
+        () => false,
+      );
+    await waitFor("another boot", isAnother, { timeoutMs: 400_000, everyMs: 300 }).catch(async (error: unknown) => {
+      const seen = await this.droplet("systemctl list-jobs; journalctl --lines 60 --no-pager").catch(String);
+      throw new Error([String(error), answer, seen].join("\n"));
+    });
   }
 
   /** One turn of the agent main, in a session of the test's; resolves with its text. */
