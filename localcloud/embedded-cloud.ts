@@ -39,6 +39,15 @@ export function hindrance(): string | undefined {
 export const daemonRuns = (lab: Lab): boolean =>
   recordedProcesses(lab).some((process) => process.name === "daemon" && isRunning(process));
 
+/** The end of the daemon's log, where it ended by itself; its last lines say why. */
+export function daemonsLastWords(lab: Lab): string | undefined {
+  const wasStarted = recordedProcesses(lab).some((process) => process.name === "daemon");
+  if (!wasStarted || daemonRuns(lab)) return undefined;
+  return readFileSync(daemonLog(lab), "utf8").trimEnd().split("\n").slice(-30).join("\n");
+}
+
+const daemonLog = (lab: Lab): string => join(lab.dir, "logs", "daemon.log");
+
 /** Whether some stack of the project names the lab's buckets: their server takes a minute to build. */
 const wantsBucket = ({ project }: Lab): boolean =>
   readdirSync(project)
@@ -85,7 +94,7 @@ async function startDaemon(lab: Lab): Promise<void> {
 function daemonFailure(lab: Lab): string {
   const failed = join(lab.dir, "daemon.failed");
   const words = existsSync(failed) ? readFileSync(failed, "utf8") : "it does not answer";
-  return `the embedded cloud's daemon did not start: ${words}\n  Its log: ${join(lab.dir, "logs", "daemon.log")}`;
+  return `the embedded cloud's daemon did not start: ${words}\n  Its log: ${daemonLog(lab)}`;
 }
 
 /** Stops and removes everything of a lab, in whatever state it is. The stack should be destroyed before. */

@@ -83,6 +83,8 @@ async function listenUdp(address: string, options: DnsOptions): Promise<Socket> 
   });
   socket.bind(options.port, address);
   await once(socket, "listening");
+  // Whoever asked may be gone by now: a droplet whose plug was pulled. It asks again, or never.
+  socket.on("error", () => undefined);
   return socket;
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { control } from "../../localcloud/control";
 import { dropletIds, dropletPaths, execInDroplet, type DropletRecord } from "../../localcloud/droplets";
-import { asOperator, operatorEnvironment, tearDown } from "../../localcloud/embedded-cloud";
+import { asOperator, daemonsLastWords, operatorEnvironment, tearDown } from "../../localcloud/embedded-cloud";
 import { ensurePrograms } from "../../localcloud/engine";
 import { runCaptured, type ExecResult } from "../../localcloud/exec";
 import { labOf, type Lab } from "../../localcloud/lab";
@@ -139,9 +139,11 @@ export function projectOfFile(): ProjectCopy {
   beforeAll(() => void (dismissJanitor = hireJanitor(project.dir, "lab", project.folder)));
   beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
   afterAll(async () => {
+    const lastWords = daemonsLastWords(project.lab);
     await tearDown(project.lab);
     project.remove();
     dismissJanitor();
+    if (lastWords !== undefined) throw new Error(`the embedded cloud's daemon ended by itself:\n${lastWords}`);
   });
   return project;
 }
