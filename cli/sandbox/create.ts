@@ -32,14 +32,16 @@ export async function createSandboxes(
   options: CreateOptions,
   telling: Telling,
 ): Promise<{ name: string; result: Settled<Created> }[]> {
-  const scratch = mkdtempSync(join(tmpdir(), "hermes-sandbox-"));
+  // Most orders need none, and one that is killed would leave it.
+  let scratch: string | undefined;
+  const scratchFolder = (): string => (scratch ??= mkdtempSync(join(tmpdir(), "hermes-sandbox-")));
   try {
-    const order = await orderOf(said, options, scratch, telling.say);
+    const order = await orderOf(said, options, scratchFolder, telling.say);
     const parallel = wholeNumber("--parallel", options.parallel ?? "3", 20);
     const results = await settleAll(order.plans, parallel, (plan) => make(plan, order, telling));
     return order.plans.map(({ name }, index) => ({ name, result: results[index] as Settled<Created> }));
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   }
 }
 

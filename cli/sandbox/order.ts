@@ -57,13 +57,13 @@ interface Keys {
 /**
  * Everything that can be refused is, before anything is made.
  *
- * @param scratch a folder for what is needed meanwhile
+ * @param scratchFolder makes a folder for what is needed meanwhile
  * @throws CommandError
  */
 export async function orderOf(
   said: string[],
   options: CreateOptions,
-  scratch: string,
+  scratchFolder: () => string,
   say: (text: string, name?: string) => void,
 ): Promise<Order> {
   const of = options.from;
@@ -98,7 +98,7 @@ export async function orderOf(
   refuseBeyond(template, pricesOf(there, catalogue, wanted[0]?.monthlyUsd ?? 0), wanted);
   const missing = leftOutServers(parent);
   if (missing.length > 0) say(`without the MCP servers that need a secret of ${of}: ${missing.join(", ")}`);
-  const seed = options.seed === undefined ? undefined : await seedOf(options.seed, of, parentSecrets, scratch);
+  const seed = options.seed === undefined ? undefined : await seedOf(options.seed, of, parentSecrets, scratchFolder());
   return { of, plans, secrets: keys.secrets, commit, seed, outside };
 }
 
