@@ -21,8 +21,13 @@ export function writeStackFile(lab: Lab, overrides: Record<string, unknown>): vo
     existsSync(path) ? parseStackFile(readFileSync(path, "utf8")) : undefined;
   const merged = mergeStackFile(parseStackFile(committed), read(basePath(lab)), read(mergedPath(lab)), overrides);
   mkdirSync(dirname(mergedPath(lab)), { recursive: true });
-  writeFileSync(mergedPath(lab), renderStackFile(merged), { mode: 0o600 });
-  writeFileSync(basePath(lab), committed);
+  writeChanged(mergedPath(lab), renderStackFile(merged));
+  writeChanged(basePath(lab), committed);
+}
+
+/** In place, as commands that run see this very file; one that reads it meanwhile must not find it half written. */
+function writeChanged(path: string, text: string): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text, { mode: 0o600 });
 }
 
 /**

@@ -9,7 +9,9 @@ const KINDS = ["unit", "engine", "droplet"];
 /** Each droplet test has a lab of its own; an engine test times its engine. */
 const WORKERS = { unit: "2", engine: "1", droplet: "2" };
 /** Enough to know what happened; the whole is where the test ran, perhaps an hour further up. */
-const LINES_PER_FAILURE = 12;
+const CHARACTERS_PER_FAILURE = 1500;
+/** Of these, from the beginning; what a command said last is at the end. */
+const HEAD = 300;
 const project = join(__dirname, "..");
 
 let interrupted = false;
@@ -66,14 +68,19 @@ function failures({ name, assertionResults, message }) {
   );
 }
 
+/** Without the frames of the stack but the first that is a file of ours, and shortened in the middle. */
 function indented(message) {
   const lines = stripVTControlCharacters(message)
     .split("\n")
-    .filter((line) => line.trim() !== "" && !line.includes("node_modules"));
-  return lines
-    .slice(0, LINES_PER_FAILURE)
-    .map((line) => `    ${line.slice(0, 300)}`)
-    .join("\n");
+    .filter((line) => line.trim() !== "");
+  const isFrame = (line) => /^\s+at /.test(line);
+  const where = lines.find((line) => isFrame(line) && line.includes(project) && !line.includes("node_modules"));
+  const said = lines.filter((line) => !isFrame(line)).join("\n");
+  const shown =
+    said.length <= CHARACTERS_PER_FAILURE
+      ? said
+      : `${said.slice(0, HEAD)}\n[…]\n${said.slice(HEAD - CHARACTERS_PER_FAILURE)}`;
+  return [shown, ...(where === undefined ? [] : [where])].join("\n").replace(/^/gm, "    ");
 }
 
 async function main() {
