@@ -52,7 +52,12 @@ export function credentialsFrom(environment: Environment): TailnetCredentials {
     );
   }
   let token: Promise<string> | undefined;
-  return { baseUrl, tailnet, authorization: () => (token ??= oauthToken(baseUrl, id, secret)) };
+  // The next call asks again.
+  const forget = (error: Error): never => {
+    token = undefined;
+    throw error;
+  };
+  return { baseUrl, tailnet, authorization: () => (token ??= oauthToken(baseUrl, id, secret).catch(forget)) };
 }
 
 function fromFile(value: string | undefined): string | undefined {
@@ -74,9 +79,19 @@ async function oauthToken(baseUrl: string, id: string, secret: string): Promise<
   return `Bearer ${access_token}`;
 }
 
-/** The few calls of the Tailscale API v2 that hermes makes itself; the rest is the provider's. */
+/** However long `retry-after` says. */
+const LONGEST_PAUSE_MS = 30_000;
+
+/**
+ * The few calls of the Tailscale API v2 that hermes makes itself; the rest is the provider's. Every one may be said twice:
+ * so a failure (no answer, 429, 5xx) is tried again once.
+ */
 export class TailnetApi {
-  constructor(private readonly credentials: TailnetCredentials) {}
+  /** @param pauseMs before the one further try where no `retry-after` says it, milliseconds */
+  constructor(
+    private readonly credentials: TailnetCredentials,
+    private readonly pauseMs = 1000,
+  ) {}
 
   async devices(): Promise<TailnetDevice[]> {
     const reply = await this.call("GET", `/api/v2/tailnet/${this.credentials.tailnet}/devices?fields=all`);
@@ -125,16 +140,33 @@ export class TailnetApi {
     path: string,
     options: { body?: object; mayBeGone?: boolean } = {},
   ): Promise<Response> {
+    const again = (pauseMs: number): Promise<Response> =>
+      new Promise((resolve) => setTimeout(resolve, pauseMs)).then(() => this.once(method, path, options.body));
+    const response = await this.once(method, path, options.body).then(
+      (reply) => (mayRecover(reply) ? again(askedToWait(reply) ?? this.pauseMs) : reply),
+      () => again(this.pauseMs),
+    );
+    if (response.ok || (options.mayBeGone === true && response.status === 404)) return response;
+    throw new Error(`${method} ${path}: HTTP ${response.status} ${await response.text()}`);
+  }
+
+  private async once(method: string, path: string, body?: object): Promise<Response> {
     const url = `${this.credentials.baseUrl}${path}`;
-    const response = await fetch(url, {
+    return await fetch(url, {
       method,
       headers: { authorization: await this.credentials.authorization(), "content-type": "application/json" },
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
     }).catch((error: Error) => {
       throw new Error(`${method} ${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
     });
-    if (response.ok || (options.mayBeGone === true && response.status === 404)) return response;
-    throw new Error(`${method} ${path}: HTTP ${response.status} ${await response.text()}`);
   }
+}
+
+const mayRecover = ({ status }: Response): boolean => status === 429 || status >= 500;
+
+/** Milliseconds. */
+function askedToWait({ headers }: Response): number | undefined {
+  const seconds = headers.get("retry-after") ?? "";
+  return /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST_PAUSE_MS) : undefined;
 }

@@ -60,7 +60,8 @@ export class HeadscaleApi {
     private readonly key: string,
     ca: string,
   ) {
-    this.#agent = new Agent({ ca, keepAlive: true });
+    // Headscale closes an idle connection after 30 s, perhaps just when the next call takes it.
+    this.#agent = new Agent({ ca, keepAlive: false });
   }
 
   async nodes(): Promise<HeadscaleNode[]> {

@@ -1,5 +1,6 @@
-import { createServer, type Server } from "node:net";
-import { credentialsFrom, type TailnetApi, type TailnetDevice } from "../../tailnet/api";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer, type AddressInfo, type Server } from "node:net";
+import { credentialsFrom, TailnetApi, type TailnetDevice } from "../../tailnet/api";
 import { evict, sshGreeting, waitForNode, type Greeting, type WaitOptions } from "../../tailnet/commands";
 import { ourNodes } from "../../tailnet/nodes";
 
@@ -142,6 +143,49 @@ describe("waiting for the node", () => {
   it("reports tailnet lock at once, with the way out", async () => {
     const { api } = tailnet([device("1", { tailnetLockError: "not signed" })]);
     await expect(waitForNode(api, options())).rejects.toThrow(/tailscale lock sign/);
+  });
+});
+
+describe("the tailnet's API", () => {
+  let server: HttpServer | undefined;
+  let asked: string[];
+  afterEach(() => new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve))));
+
+  /** Answers each call with the next status, the last one for ever; 0 cuts the connection. */
+  async function answering(...statuses: number[]): Promise<TailnetApi> {
+    asked = [];
+    server = createHttpServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const status = statuses.length > 1 ? statuses.shift() : statuses[0];
+      if (status === 0) request.socket.destroy();
+      else response.writeHead(status ?? 500, status === 429 ? { "retry-after": "0" } : {}).end('{"devices":[]}');
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const credentials = { TAILSCALE_API_KEY: "key", TAILSCALE_BASE_URL: `http://127.0.0.1:${port}` };
+    return new TailnetApi(credentialsFrom(credentials), 1);
+  }
+
+  it.each([[0], [429], [500], [503]])("is asked once more after %d", async (status) => {
+    const api = await answering(status, 200);
+    await expect(api.devices()).resolves.toEqual([]);
+    expect(asked).toHaveLength(2);
+  });
+
+  it.each([[400], [401], [403], [404]])("is not asked again after %d, which says no", async (status) => {
+    const api = await answering(status);
+    await expect(api.devices()).rejects.toThrow(`HTTP ${status}`);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is told apart from one that stays down", async () => {
+    await expect((await answering(500)).devices()).rejects.toThrow("/devices?fields=all: HTTP 500");
+    expect(asked).toHaveLength(2);
+  });
+
+  it("takes a node for removed that went although the reply was lost", async () => {
+    await expect((await answering(0, 404)).remove("1")).resolves.toBeUndefined();
+    expect(asked).toEqual(["DELETE /api/v2/device/1", "DELETE /api/v2/device/1"]);
   });
 });
 
