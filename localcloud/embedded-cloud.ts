@@ -11,7 +11,7 @@ import { ensureImage, IMAGES } from "./image";
 import type { Lab } from "./lab";
 import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
 import { ensurePackages } from "./packages";
-import { isRunning, recordedProcesses, startRecorded, stopRecorded } from "./processes";
+import { isRunning, logOf, recordedProcesses, startRecorded, stopRecorded } from "./processes";
 import { localSources, OBJECT_STORE, startUplink } from "./services";
 import { operatorEnvironment as tailnetEnvironment, startOperator, tailnetCredentials } from "./tailnet";
 
@@ -41,12 +41,10 @@ export const daemonRuns = (lab: Lab): boolean =>
 
 /** The end of the daemon's log, where it ended by itself; its last lines say why. */
 export function daemonsLastWords(lab: Lab): string | undefined {
-  const wasStarted = recordedProcesses(lab).some((process) => process.name === "daemon");
-  if (!wasStarted || daemonRuns(lab)) return undefined;
-  return readFileSync(daemonLog(lab), "utf8").trimEnd().split("\n").slice(-30).join("\n");
+  const daemon = recordedProcesses(lab).find((process) => process.name === "daemon");
+  if (daemon === undefined || isRunning(daemon)) return undefined;
+  return readFileSync(logOf(lab, daemon.name), "utf8").trimEnd().split("\n").slice(-30).join("\n");
 }
-
-const daemonLog = (lab: Lab): string => join(lab.dir, "logs", "daemon.log");
 
 /** Whether some stack of the project names the lab's buckets: their server takes a minute to build. */
 const wantsBucket = ({ project }: Lab): boolean =>
@@ -94,7 +92,7 @@ async function startDaemon(lab: Lab): Promise<void> {
 function daemonFailure(lab: Lab): string {
   const failed = join(lab.dir, "daemon.failed");
   const words = existsSync(failed) ? readFileSync(failed, "utf8") : "it does not answer";
-  return `the embedded cloud's daemon did not start: ${words}\n  Its log: ${daemonLog(lab)}`;
+  return `the embedded cloud's daemon did not start: ${words}\n  Its log: ${logOf(lab, "daemon")}`;
 }
 
 /** Stops and removes everything of a lab, in whatever state it is. The stack should be destroyed before. */

@@ -10,6 +10,9 @@ export interface RecordedProcess {
   startTime: string;
 }
 
+/** What a program wrote that {@link startRecorded} started. */
+export const logOf = (lab: Lab, name: string): string => join(lab.dir, "logs", `${name}.log`);
+
 const registryPath = (lab: Lab): string => join(lab.dir, "processes.json");
 
 /** Start time in clock ticks since boot (field 22 of proc(5)'s stat), or undefined when there is no such process. */
@@ -45,7 +48,7 @@ export function recordProcess(lab: Lab, name: string, pid: number): void {
 
 /** Starts a background program of the lab, output appended to `<dir>/logs/NAME.log`, and records it. */
 export function startRecorded(lab: Lab, name: string, command: string[], options: SpawnOptions = {}): number {
-  const log = join(lab.dir, "logs", `${name}.log`);
+  const log = logOf(lab, name);
   mkdirSync(dirname(log), { recursive: true });
   const out = openSync(log, "a", 0o600);
   const [program, ...args] = command;

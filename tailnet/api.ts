@@ -52,12 +52,7 @@ export function credentialsFrom(environment: Environment): TailnetCredentials {
     );
   }
   let token: Promise<string> | undefined;
-  // The next call asks again.
-  const forget = (error: Error): never => {
-    token = undefined;
-    throw error;
-  };
-  return { baseUrl, tailnet, authorization: () => (token ??= oauthToken(baseUrl, id, secret).catch(forget)) };
+  return { baseUrl, tailnet, authorization: () => (token ??= oauthToken(baseUrl, id, secret)) };
 }
 
 function fromFile(value: string | undefined): string | undefined {
@@ -69,16 +64,19 @@ const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
 async function oauthToken(baseUrl: string, id: string, secret: string): Promise<string> {
-  const response = await fetch(`${baseUrl}/api/v2/oauth/token`, {
-    method: "POST",
-    headers: { authorization: basic(id, secret), "content-type": "application/x-www-form-urlencoded" },
-    body: "grant_type=client_credentials",
-  });
+  const ask = (): Promise<Response> =>
+    fetch(`${baseUrl}/api/v2/oauth/token`, {
+      method: "POST",
+      headers: { authorization: basic(id, secret), "content-type": "application/x-www-form-urlencoded" },
+      body: "grant_type=client_credentials",
+    });
+  const response = await twice(ask, PAUSE_MS);
   if (!response.ok) throw new Error(`the tailnet refused the OAuth client: HTTP ${response.status}`);
   const { access_token } = (await response.json()) as { access_token: string };
   return `Bearer ${access_token}`;
 }
 
+const PAUSE_MS = 1000;
 /** However long `retry-after` says. */
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -90,7 +88,7 @@ export class TailnetApi {
   /** @param pauseMs before the one further try where no `retry-after` says it, milliseconds */
   constructor(
     private readonly credentials: TailnetCredentials,
-    private readonly pauseMs = 1000,
+    private readonly pauseMs = PAUSE_MS,
   ) {}
 
   async devices(): Promise<TailnetDevice[]> {
@@ -140,27 +138,28 @@ export class TailnetApi {
     path: string,
     options: { body?: object; mayBeGone?: boolean } = {},
   ): Promise<Response> {
-    const again = (pauseMs: number): Promise<Response> =>
-      new Promise((resolve) => setTimeout(resolve, pauseMs)).then(() => this.once(method, path, options.body));
-    const response = await this.once(method, path, options.body).then(
-      (reply) => (mayRecover(reply) ? again(askedToWait(reply) ?? this.pauseMs) : reply),
-      () => again(this.pauseMs),
-    );
+    const url = `${this.credentials.baseUrl}${path}`;
+    const request: RequestInit = {
+      method,
+      headers: { authorization: await this.credentials.authorization(), "content-type": "application/json" },
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    };
+    const ask = (): Promise<Response> => fetch(url, { ...request, signal: AbortSignal.timeout(30_000) });
+    const response = await twice(ask, this.pauseMs).catch((error: Error) => {
+      throw new Error(`${method} ${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
+    });
     if (response.ok || (options.mayBeGone === true && response.status === 404)) return response;
     throw new Error(`${method} ${path}: HTTP ${response.status} ${await response.text()}`);
   }
+}
 
-  private async once(method: string, path: string, body?: object): Promise<Response> {
-    const url = `${this.credentials.baseUrl}${path}`;
-    return await fetch(url, {
-      method,
-      headers: { authorization: await this.credentials.authorization(), "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
-    }).catch((error: Error) => {
-      throw new Error(`${method} ${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
-    });
-  }
+/** Asks once more where that may help. */
+async function twice(ask: () => Promise<Response>, pauseMs: number): Promise<Response> {
+  const again = (ms: number): Promise<Response> => new Promise((resolve) => setTimeout(resolve, ms)).then(ask);
+  return await ask().then(
+    (reply) => (mayRecover(reply) ? again(askedToWait(reply) ?? pauseMs) : reply),
+    () => again(pauseMs),
+  );
 }
 
 const mayRecover = ({ status }: Response): boolean => status === 429 || status >= 500;

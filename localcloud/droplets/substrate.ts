@@ -16,7 +16,7 @@ import { renderFirewall } from "../firewall";
 import { ensureImage } from "../image";
 import type { Lab } from "../lab";
 import { inNamespace, INTERFACES, run, tryRun, waitFor } from "../network";
-import { startRecorded } from "../processes";
+import { logOf, startRecorded } from "../processes";
 import type { DropletFirewall, DropletSpec, Substrate, VolumeSpec } from "../substrate";
 import { createDropletCgroups, limitSwap, memoryUsage, removeCgroups } from "./cgroups";
 import {
@@ -269,8 +269,9 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
     });
     if (state.word === "running") return;
     await this.cleanUp(id);
-    const log = join(this.lab.dir, "logs", `${processName(id)}.log`);
-    throw new Error(`droplet ${id} did not start (systemd-nspawn ended with ${state.value}); see ${log}`);
+    throw new Error(
+      `droplet ${id} did not start (systemd-nspawn ended with ${state.value}); see ${logOf(this.lab, processName(id))}`,
+    );
   }
 
   private async pullPlug(id: number): Promise<void> {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
 import type { Lab } from "../lab";
-import { startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { logOf, startRecorded, startTimeOf, stopRecorded } from "../processes";
 import { readUpstreams, type Upstreams } from "./upstreams";
 
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
@@ -38,7 +38,7 @@ export async function startUplink(lab: Lab): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (!(await answers(socket))) {
     if (startTimeOf(pid) === undefined || Date.now() > deadline)
-      throw new Error(`The uplink did not start. See ${join(lab.dir, "logs", "uplink.log")}.`);
+      throw new Error(`The uplink did not start. See ${logOf(lab, "uplink")}.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

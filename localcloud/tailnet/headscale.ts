@@ -1,10 +1,10 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { Agent, request as httpsRequest } from "node:https";
+import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, waitFor } from "../network";
-import { startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { logOf, startRecorded, startTimeOf, stopRecorded } from "../processes";
 import { openAuthority } from "../services/authority";
 import { BASE_DOMAIN, OPERATOR, policy } from "./policy";
 
@@ -54,15 +54,10 @@ export class HeadscaleError extends Error {
 
 /** Headscale's REST API, version 1. Works only inside the lab's network namespace. */
 export class HeadscaleApi {
-  readonly #agent: Agent;
-
   constructor(
     private readonly key: string,
-    ca: string,
-  ) {
-    // Headscale closes an idle connection after 30 s, perhaps just when the next call takes it.
-    this.#agent = new Agent({ ca, keepAlive: false });
-  }
+    private readonly ca: string,
+  ) {}
 
   async nodes(): Promise<HeadscaleNode[]> {
     return (await this.#call<{ nodes?: HeadscaleNode[] }>("GET", "node")).nodes ?? [];
@@ -102,10 +97,6 @@ export class HeadscaleApi {
     await this.#call("DELETE", `preauthkey?id=${id}`);
   }
 
-  close(): void {
-    this.#agent.destroy();
-  }
-
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const { status, text } = await this.#request(method, path, body === undefined ? undefined : JSON.stringify(body));
     const parsed = text === "" ? {} : (JSON.parse(text) as { message?: string });
@@ -118,7 +109,9 @@ export class HeadscaleApi {
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
-          agent: this.#agent,
+          // A connection for each call: Headscale closes an idle one after 30 s, perhaps just when the next call takes it.
+          agent: false,
+          ca: this.ca,
           host: v4,
           port,
           servername: name,
@@ -149,11 +142,10 @@ export async function startHeadscale(lab: Lab, tags: string[]): Promise<void> {
   await stopHeadscale(lab);
   await writeConfiguration(lab, tags);
   const pid = startRecorded(lab, "headscale", inNamespace(lab.ns.lab, command(lab, ["serve"])));
-  const log = join(lab.dir, "logs", "headscale.log");
   await waitFor(
     "Headscale answers",
     async () => {
-      if (startTimeOf(pid) === undefined) throw new Error(`Headscale ended at once. See ${log}.`);
+      if (startTimeOf(pid) === undefined) throw new Error(`Headscale ended at once. See ${logOf(lab, "headscale")}.`);
       return headscale(lab, ["users", "list"]).then(
         () => true,
         () => false,

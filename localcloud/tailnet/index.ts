@@ -70,7 +70,6 @@ export async function startTailnet(lab: Lab, options: TailnetOptions = {}): Prom
     },
     stop: async () => {
       await api.stop();
-      control.close();
       await stopHeadscale(lab);
     },
   };

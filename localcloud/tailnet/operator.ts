@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, tryRun, waitFor } from "../network";
-import { isRunning, recordedProcesses, startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { isRunning, logOf, recordedProcesses, startRecorded, startTimeOf, stopRecorded } from "../processes";
 import { caCertificatePath } from "../services/authority";
 import { createOperatorKey } from "./headscale";
 
@@ -87,7 +87,7 @@ export async function startMember(lab: Lab, member: TailnetMember): Promise<void
     `tailscaled of ${member.name} answers`,
     async () => {
       if (startTimeOf(pid) === undefined) {
-        throw new Error(`tailscaled of ${member.name} ended. See ${join(lab.dir, "logs", `${member.name}.log`)}.`);
+        throw new Error(`tailscaled of ${member.name} ended. See ${logOf(lab, member.name)}.`);
       }
       const state = await stateOf(lab, member);
       return state !== undefined && state !== "NoState" && state !== "Starting";

@@ -1,26 +1,14 @@
-import { tearDown } from "../../localcloud/embedded-cloud";
 import { waitFor } from "../../localcloud/network";
-import { hireJanitor } from "./janitor";
-import { ProjectCopy } from "./project";
+import { projectOfFile } from "./project";
 
 /** The longest step: a whole start. */
 jest.setTimeout(900_000);
 
-const project = new ProjectCopy();
-let dismissJanitor: () => void = () => undefined;
+const project = projectOfFile();
 
 beforeAll(async () => {
-  dismissJanitor = hireJanitor(project.dir, "lab");
   const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
   expect({ code, tail: code === 0 ? "" : stderr.slice(-3000) }).toEqual({ code: 0, tail: "" });
-});
-
-beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
-
-afterAll(async () => {
-  await tearDown(project.lab);
-  project.remove();
-  dismissJanitor();
 });
 
 const JOURNAL = "/var/lib/hermes/transaction/journal.json";

@@ -2,7 +2,14 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { labOf } from "../../localcloud/lab";
 import { createNetwork, destroyNetwork, inNamespace, run, tryRun, waitFor } from "../../localcloud/network";
-import { recordedProcesses, isRunning, startRecorded, startTimeOf, stopRecorded } from "../../localcloud/processes";
+import {
+  logOf,
+  recordedProcesses,
+  isRunning,
+  startRecorded,
+  startTimeOf,
+  stopRecorded,
+} from "../../localcloud/processes";
 import { operatorMember, startOperator, tailnetCredentials } from "../../localcloud/tailnet";
 import { login, startMember, tailscale, type TailnetMember } from "../../localcloud/tailnet/operator";
 import { hireJanitor } from "./janitor";
@@ -82,7 +89,7 @@ async function startDaemon(): Promise<void> {
     inNamespace(lab.ns.lab, [process.execPath, "-r", "./scripts/typescript.js", script, project, "tailnet-test"]),
     { cwd: project },
   );
-  const log = join(lab.dir, "logs", "daemon.log");
+  const log = logOf(lab, "daemon");
   await waitFor(
     "the daemon is ready",
     () => {

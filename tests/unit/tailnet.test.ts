@@ -153,6 +153,13 @@ describe("the tailnet's API", () => {
 
   /** Answers each call with the next status, the last one for ever; 0 cuts the connection. */
   async function answering(...statuses: number[]): Promise<TailnetApi> {
+    return new TailnetApi(
+      credentialsFrom({ TAILSCALE_API_KEY: "key", TAILSCALE_BASE_URL: await serving(statuses) }),
+      1,
+    );
+  }
+
+  async function serving(statuses: number[]): Promise<string> {
     asked = [];
     server = createHttpServer((request, response) => {
       asked.push(`${request.method} ${request.url}`);
@@ -162,8 +169,7 @@ describe("the tailnet's API", () => {
     });
     await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    const credentials = { TAILSCALE_API_KEY: "key", TAILSCALE_BASE_URL: `http://127.0.0.1:${port}` };
-    return new TailnetApi(credentialsFrom(credentials), 1);
+    return `http://127.0.0.1:${port}`;
   }
 
   it.each([[0], [429], [500], [503]])("is asked once more after %d", async (status) => {
@@ -181,6 +187,19 @@ describe("the tailnet's API", () => {
   it("is told apart from one that stays down", async () => {
     await expect((await answering(500)).devices()).rejects.toThrow("/devices?fields=all: HTTP 500");
     expect(asked).toHaveLength(2);
+  });
+
+  it.each([
+    ["once more where the hiccup is in the token", [429, 200], 3],
+    ["once where its OAuth client is refused", [401], 1],
+  ])("is asked %s", async (_, statuses, calls) => {
+    const client = { TAILSCALE_OAUTH_CLIENT_ID: "id", TAILSCALE_OAUTH_CLIENT_SECRET: "secret" };
+    const api = new TailnetApi(credentialsFrom({ ...client, TAILSCALE_BASE_URL: await serving(statuses) }), 1);
+    const devices = api.devices();
+    await (calls === 1
+      ? expect(devices).rejects.toThrow("refused the OAuth client")
+      : expect(devices).resolves.toEqual([]));
+    expect(asked).toHaveLength(calls);
   });
 
   it("takes a node for removed that went although the reply was lost", async () => {
