@@ -28,6 +28,8 @@ export interface Programs {
 }
 
 export const STAND_INS = join(__dirname, "..", "providers", "bin");
+/** Folder of the wrapper that gives the built language host its options. */
+const LANGUAGE_HOST = join(__dirname, "language-host");
 
 /**
  * Has everything that the embedded cloud runs, building what is missing. The first time takes minutes; later it is a
@@ -110,14 +112,16 @@ export function engineEnvironment(
   for (const folder of [home, state]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const standIn = programs.engine.providers === "stand-in";
   if (!standIn) linkPlugins(programs.plugins, join(home, "plugins"));
+  const installed = programs.engine.source === "installed";
   const path = [
-    ...(programs.engine.source === "installed" ? [join(programs.engine.pulumi, "..")] : []),
+    installed ? join(programs.engine.pulumi, "..") : LANGUAGE_HOST,
     programs.bin,
     ...(standIn ? [STAND_INS] : []),
     process.env["PATH"] ?? "",
   ];
   return {
     PATH: path.join(delimiter),
+    ...(installed ? {} : { HERMES_LANGUAGE_HOST: join(programs.bin, RECIPES.languageNodejs.binary) }),
     PULUMI_HOME: home,
     // Without files of attributes beside the state: they are not written whole or not at all, and an engine that is killed
     // meanwhile leaves one that no later engine reads.
