@@ -3,10 +3,18 @@ const tseslint = require("typescript-eslint");
 
 module.exports = tseslint.config(
   { ignores: ["node_modules/", ".hermes/", "coverage/"] },
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
-  ...tseslint.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    files: ["**/*.ts"],
+    languageOptions: {
+      parserOptions: { project: ["tsconfig.json", "gateway/apply/tsconfig.json"], tsconfigRootDir: __dirname },
+    },
+  },
   {
     files: ["**/*.js", "**/*.mjs"],
+    extends: [tseslint.configs.disableTypeChecked],
     languageOptions: {
       globals: {
         require: "readonly",

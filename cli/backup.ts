@@ -16,7 +16,7 @@ import { CommandError, EXIT, table } from "./output";
 import { plain, secretScrubber } from "./scrub";
 import { selected, type Reach, type StackOptions } from "./stack";
 
-export interface BackupOptions extends StackOptions {
+interface BackupOptions extends StackOptions {
   out?: string;
   toBucket?: boolean;
   json?: boolean;
@@ -79,7 +79,7 @@ interface MadeBackup {
 /** Making and sending it; a large workspace on one slow CPU. */
 const BACKUP_MS = 3_600_000;
 
-export async function runBackup(options: BackupOptions, io: Surroundings = here()): Promise<number> {
+async function runBackup(options: BackupOptions, io: Surroundings = here()): Promise<number> {
   if (options.out !== undefined && options.toBucket === true)
     throw new CommandError("--out and --to-bucket: choose one of them", EXIT.usage);
   if (options.out !== undefined && existsSync(options.out))
@@ -157,7 +157,7 @@ async function fetchFile(reach: Reach, path: string, to: string): Promise<string
   return hash.digest("hex");
 }
 
-export async function runBackupList(options: BackupOptions, io: Surroundings = here()): Promise<number> {
+async function runBackupList(options: BackupOptions, io: Surroundings = here()): Promise<number> {
   const found = await listed(await bucketOf(options, io));
   io.stdout.write(
     options.json === true
@@ -239,7 +239,7 @@ export interface Restored {
 }
 
 /** @returns 0 restored (or verified), 3 when the old state is back or the backup is not good */
-export async function runRestore(
+async function runRestore(
   file: string | undefined,
   options: RestoreOptions,
   io: Surroundings = here(),

@@ -26,7 +26,7 @@ import type { StackFile } from "./sandbox/file";
 import { sshTarget } from "./stack";
 import { stepsUntil, throwAway, thrownAway, type ThrowAway } from "./throw-away";
 
-export interface BakeOptions {
+interface BakeOptions {
   stack: string;
   force?: boolean;
   json?: boolean;
@@ -40,7 +40,7 @@ export interface BakeParts extends ThrowAway {
   snapshot(cleaned: Cleaned, signal: AbortSignal): Promise<string>;
 }
 
-export interface Cleaned {
+interface Cleaned {
   dropletId: string;
   /** Tailscale's version. */
   tailscale: string;

@@ -110,7 +110,7 @@ async function summaryOf(run: (command: string[]) => Promise<ExecResult>): Promi
 }
 
 /** Runs a command in the operator's place with what it prints kept. */
-export async function inLab(lab: Lab, command: string[], onLine?: (line: string) => void): Promise<ExecResult> {
+async function inLab(lab: Lab, command: string[], onLine?: (line: string) => void): Promise<ExecResult> {
   const programs = await ensurePrograms(lab.cache, () => undefined);
   return await runCaptured(await asOperator(lab, command), {
     environment: await operatorEnvironment(lab, programs),

@@ -20,7 +20,7 @@ import { asMap } from "../config/look-up";
 import { stackValues } from "./plan/stack-values";
 import { pulumiOutput, runPulumi } from "./pulumi";
 
-export interface SweepOptions {
+interface SweepOptions {
   stack: string;
   yes?: boolean;
   volumes?: boolean;
@@ -56,7 +56,7 @@ export function addSweepCommand(hermes: Command): void {
     });
 }
 
-export async function sweep(options: SweepOptions): Promise<SweepReport> {
+async function sweep(options: SweepOptions): Promise<SweepReport> {
   const { stack } = options;
   const account = accountFrom(process.env, await providerConfig(stack));
   if (account === undefined)

@@ -8,7 +8,7 @@ import { runPulumi } from "./pulumi";
 import { secretScrubber } from "./scrub";
 import { selected, type StackOptions } from "./stack";
 
-export interface UpOptions extends StackOptions, ForgeFlags {
+interface UpOptions extends StackOptions, ForgeFlags {
   /** true: the one in the report under the pull request that brought the commit. */
   reviewed?: string | true;
 }
@@ -29,7 +29,7 @@ export function addUpCommand(hermes: Command): void {
 }
 
 /** @returns the exit code @throws CommandError */
-export async function up(
+async function up(
   options: UpOptions,
   say = (text: string): void => void process.stderr.write(`${text}\n`),
 ): Promise<number> {

@@ -148,7 +148,7 @@ function commandsFor({ version, published }: { version: string; published: strin
 
 const date = (time: string): string => time.slice(0, 10) || "day unknown";
 
-export function reportText({ configured, node, newest, fits, wayBack, notes, commands }: UpgradeReport): string {
+function reportText({ configured, node, newest, fits, wayBack, notes, commands }: UpgradeReport): string {
   if (newest === null) return table([["openclaw", `${configured} is the newest release`]]);
   const rows: [string, string][] = [
     ["openclaw", `${configured} is configured`],

@@ -7,7 +7,7 @@ export interface InboundRule {
   sourceAddresses: string[];
 }
 
-export interface OutboundRule {
+interface OutboundRule {
   protocol: string;
   portRange?: string;
   destinationAddresses: string[];

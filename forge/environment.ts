@@ -1,7 +1,7 @@
 import { CommandError, EXIT } from "../cli/output";
 
-export const FORGES = ["gitea", "github"] as const;
-export type ForgeKind = (typeof FORGES)[number];
+const FORGES = ["gitea", "github"] as const;
+type ForgeKind = (typeof FORGES)[number];
 
 /** Where a report goes, and who posts it. */
 export interface Forge {

@@ -1,8 +1,8 @@
 export { ForgeApi, RefusedByForge, type Entry } from "./api";
-export { markerOf, ownComments, postComment, whoPosts, type Posted } from "./comments";
-export { changeFrom, FORGES, forgeFrom, type Change, type Forge, type ForgeFlags } from "./environment";
-export { keepIssue, type IssueFate } from "./issues";
-export { mergedPull, reviewOf } from "./merged";
-export { reviewIn, reviewLine, sealKey, type Review } from "./review";
+export { markerOf, postComment } from "./comments";
+export { changeFrom, forgeFrom, type Change, type ForgeFlags } from "./environment";
+export { keepIssue } from "./issues";
+export { reviewOf } from "./merged";
+export { reviewIn, reviewLine, sealKey } from "./review";
 export { setStatus, statusOf } from "./status";
 export { commentText, forkText } from "./text";

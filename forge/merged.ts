@@ -3,14 +3,14 @@ import type { Entry, ForgeApi } from "./api";
 import { ownComments } from "./comments";
 import { reviewIn, type Review } from "./review";
 
-export interface Merged {
+interface Merged {
   pull: number;
   /** Last commit of its branch. */
   head: string;
 }
 
 /** The pull request that brought a commit; undefined where it was pushed without one. */
-export async function mergedPull(api: ForgeApi, commit: string): Promise<Merged | undefined> {
+async function mergedPull(api: ForgeApi, commit: string): Promise<Merged | undefined> {
   const path = `${api.repo}/commits/${commit}`;
   const candidates =
     api.forge.kind === "gitea"

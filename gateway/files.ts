@@ -21,7 +21,7 @@ export interface MemoryPlan {
 }
 
 /** For 2 GB and 4 GiB of swap. */
-export const DEFAULT_MEMORY: MemoryPlan = {
+const DEFAULT_MEMORY: MemoryPlan = {
   maxMiB: 1695,
   swapMaxMiB: 1024,
   heapMiB: 768,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 /** Where things are on the droplet. The bootstrap makes the accounts and directories, hermes-apply the files. */
 export const OPENCLAW_CONFIG = "/etc/openclaw/openclaw.json";
-export const SECRETS_DIR = "/etc/openclaw/secrets";
+const SECRETS_DIR = "/etc/openclaw/secrets";
 export const WORKSPACES_DIR = "/var/lib/openclaw/workspaces";
 export const HELPERS_DIR = "/usr/local/lib/hermes";
 

@@ -36,7 +36,7 @@ export function recordedProcesses(lab: Lab): RecordedProcess[] {
 }
 
 /** Remembers a process, forgetting those that have ended. */
-export function recordProcess(lab: Lab, name: string, pid: number): void {
+function recordProcess(lab: Lab, name: string, pid: number): void {
   const startTime = startTimeOf(pid);
   if (startTime === undefined) throw new Error(`${name} (pid ${pid}) ended before it could be recorded`);
   const path = registryPath(lab);

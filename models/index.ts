@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ChainReport } from "./check";
 
-export { chainOf, ownChainOf, type Chain } from "./chain";
+export { chainOf, ownChainOf } from "./chain";
 export { checkChain, type ChainReport } from "./check";
-export { shippedList, type ListedModel, type ModelList, type Price } from "./list";
+export { shippedList, type ListedModel, type ModelList } from "./list";
 export { loadModels } from "./lookup";
 
 /**

@@ -4,7 +4,7 @@ import { parseEntry, shippedList, type ListedModel, type ModelList } from "./lis
 const OPENROUTER = "https://openrouter.ai/api/v1";
 
 /** Names another base than OpenRouter's, for tests and mirrors. */
-export const URL_VARIABLE = "HERMES_OPENROUTER_URL";
+const URL_VARIABLE = "HERMES_OPENROUTER_URL";
 
 /** For the whole list, whatever the number of its pages. */
 const TIMEOUT_MS = 10_000;

@@ -7,7 +7,7 @@ import type { LocalDecision, PlanInput, Weighing } from "./types";
 import { bestModel, cheapestSize, weigh } from "./weigh";
 
 /** From here a model is installed without being asked for by name. */
-export const BY_ITSELF_MIN_MIB = 16_384;
+const BY_ITSELF_MIN_MIB = 16_384;
 
 /** Whether a local model is installed, which, and why. */
 export function decide(input: PlanInput, size: Size, catalogue: Catalogue, constants: Constants): LocalDecision {

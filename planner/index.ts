@@ -48,9 +48,9 @@ function memoryPlan(input: PlanInput, size: Size, local: LocalDecision, constant
 export type { Catalogue, Constants, Cost, Size };
 export type * from "./types";
 export { sumMiB } from "./budget";
-export { resourceCost, stackCost, unpriced, type CostLine } from "./cost";
+export { resourceCost, stackCost, unpriced } from "./cost";
 export { summary } from "./summary";
 export { cheapest, findSize, shippedCatalogue, soldIn } from "./catalogue";
 export { findLocalModel, localModels, MODELS_AS_OF, proposedModels, type LocalModel } from "./local-models";
-export { FIGURES, MEASURED } from "./measured";
-export { bestModel, cheapestSize, weigh, type WeighInput } from "./weigh";
+export { MEASURED } from "./measured";
+export { weigh } from "./weigh";

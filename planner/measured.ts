@@ -1,5 +1,5 @@
 /** How well a figure is known. `measured`: by a run; `sourced`: read in code or documentation; `estimate`: a guess. */
-export type Mark = "measured" | "sourced" | "estimate";
+type Mark = "measured" | "sourced" | "estimate";
 
 interface Figure {
   value: number;

@@ -5,7 +5,7 @@ import { MEASURED, type Constants } from "./measured";
 import type { Budget, Load, LocalModelWish, Outcome, PlanInput, Weighing } from "./types";
 
 /** Below this no model runs: what fits there cannot do an agent's work. */
-export const LOCAL_MIN_MIB = 8192;
+const LOCAL_MIN_MIB = 8192;
 
 /** What a model is weighed with. */
 export type WeighInput = Load & Pick<PlanInput, "swapGiB">;

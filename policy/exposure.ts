@@ -4,7 +4,7 @@ import { asMap } from "../config/look-up";
 import { isUnknown, listOf, UNKNOWN, type Finding, type PolicyResource, type Rule } from "./types";
 
 /** Ports that are never reachable from outside: OpenClaw's gateway and Ollama. */
-export const PRIVATE_PORTS = [18789, 11434];
+const PRIVATE_PORTS = [18789, 11434];
 
 const FIREWALL = "digitalocean:index/firewall:Firewall";
 const LOAD_BALANCER = "digitalocean:index/loadBalancer:LoadBalancer";

@@ -11,7 +11,7 @@ import { plainProps, stackUrn, type PolicyResource, type PolicySettings, type Vi
 const EXIT_ALREADY_TOLD = 32;
 
 /** What a program sends to the engine for one resource; only what is read here. */
-export interface RegisterRequest {
+interface RegisterRequest {
   getType(): string;
   getName(): string;
   getParent(): string;

@@ -1,3 +1,3 @@
 export { policySettings, strictSettings } from "./settings";
 export { findingsOn, findingsOver, RULES, violations } from "./rules";
-export { UNKNOWN, type PolicyResource, type PolicySettings, type Rule, type Violation } from "./types";
+export { UNKNOWN, type PolicyResource, type PolicySettings } from "./types";

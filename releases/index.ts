@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ReleaseReport } from "./check";
 
 export { checkRelease, type ReleaseReport } from "./check";
-export { SHIPPED, shippedFacts, type Release, type ReleaseFacts } from "./list";
+export { SHIPPED, shippedFacts, type ReleaseFacts } from "./list";
 export { loadRelease } from "./lookup";
 
 export async function sayRelease({ warnings }: ReleaseReport): Promise<void> {

@@ -5,7 +5,7 @@ import { order } from "../gateway/apply/versions";
 import { parseRelease, shippedFacts, type ReleaseFacts } from "./list";
 
 /** Names another npm registry than the one that npm on this machine is set up with. */
-export const URL_VARIABLE = "HERMES_NPM_URL";
+const URL_VARIABLE = "HERMES_NPM_URL";
 
 const TIMEOUT_MS = 10_000;
 

@@ -18,7 +18,7 @@ export interface StatusReport {
   problem?: string;
 }
 
-export const statusCommand = (agentTurn: boolean): string =>
+const statusCommand = (agentTurn: boolean): string =>
   agentTurn ? "hermes-apply status --agent-turn" : "hermes-apply status";
 
 /** An agent turn that goes through the whole chain takes minutes; see TURN_SECONDS in gateway/apply/status.ts. */

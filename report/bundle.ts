@@ -15,7 +15,7 @@ export interface FileChange {
 }
 
 /** The plain bundle as far as it is read here. */
-export interface Bundle {
+interface Bundle {
   files: Record<string, BundleFile>;
   workspaces: Record<string, Record<string, BundleFile>>;
   /** openclaw, node, ollama: what is to be installed. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { PreviewDigest, PreviewStep } from "./types";
 
 /** What would become of one resource, short enough to be kept, and the same whoever looks. */
-export interface PlannedStep {
+interface PlannedStep {
   op: string;
   /** Names of the properties that change, sorted. */
   properties: string[];

@@ -4,7 +4,7 @@ import { find, TYPE, type Stack } from "./stack";
 import type { ResourceState } from "./types";
 
 /** What answers from the internet. */
-export interface Exposure {
+interface Exposure {
   /** "tcp 22 from 198.51.100.7/32", sorted; empty: nothing. */
   open: string[];
 }

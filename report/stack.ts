@@ -52,7 +52,7 @@ const grown = (before: ResourceState | undefined, after: ResourceState): Resourc
   outputs: { ...before?.outputs, ...after.outputs },
 });
 
-export function actionOf(op: string): Action | undefined {
+function actionOf(op: string): Action | undefined {
   if (/replace/.test(op)) return "replace";
   if (op === "import") return "create";
   return ACTIONS.find((action) => action === op);

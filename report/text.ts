@@ -25,8 +25,7 @@ export function code(value: string): string {
 export const htmlCode = (value: string): string => `<code>${entities(oneLine(value))}</code>`;
 
 /** Every character that could mean something as a number. */
-export const entities = (text: string): string =>
-  text.replace(/[^\p{L}\p{N} /,-]/gu, (char) => `&#${char.codePointAt(0)};`);
+const entities = (text: string): string => text.replace(/[^\p{L}\p{N} /,-]/gu, (char) => `&#${char.codePointAt(0)};`);
 
 const oneLine = (value: string): string => {
   const line = visible(

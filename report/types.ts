@@ -12,7 +12,7 @@ export interface ResourceState {
 }
 
 /** What becomes of a property. */
-export interface PropertyDiff {
+interface PropertyDiff {
   /** add, delete, update, and the same with -replace. */
   kind: string;
   inputDiff?: boolean;

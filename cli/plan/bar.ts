@@ -4,7 +4,7 @@ import type { Budget, MemoryLine } from "../../planner/types";
 export type Kind = MemoryLine["part"] | "free" | "headroom";
 
 /** A stretch of the bar. */
-export interface Segment {
+interface Segment {
   kind: Kind;
   /** Ties it to its line in the table; absent where there is no line. */
   letter?: string;

@@ -6,7 +6,7 @@ import { withForgeFlags } from "../forge/flags";
 import { buildReport, type BuildOptions, type BuiltReport } from "./build";
 import { postDrift, postReport } from "./post";
 
-export interface ReportOptions extends BuildOptions, ForgeFlags {
+interface ReportOptions extends BuildOptions, ForgeFlags {
   post?: boolean;
   json?: boolean;
   out?: string;
@@ -52,7 +52,7 @@ async function post(options: ReportOptions, failOn: Level | undefined): Promise<
 }
 
 /** What `--json` prints. */
-export const documentOf = ({ stack, report, notChecked }: BuiltReport): object => ({ stack, ...report, notChecked });
+const documentOf = ({ stack, report, notChecked }: BuiltReport): object => ({ stack, ...report, notChecked });
 
 /** A change that is dangerous and allowed is the reviewer's to judge. */
 export function exitOf({ level }: Pick<Verdict, "level">, failOn?: Level): number {
@@ -68,4 +68,4 @@ function levelOf(text: string | undefined): Level | undefined {
   return level;
 }
 
-export { buildReport, type BuildOptions, type BuiltReport };
+export { buildReport };

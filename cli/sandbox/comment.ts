@@ -40,7 +40,7 @@ export async function commentGone(name: string, env: NodeJS.ProcessEnv = process
 const code = (text: string): string => `\`${text}\``;
 
 /** Nothing secret is in it: whoever may use the sandbox is on the tailnet, and may read its stack. */
-export function accessText({ name, stack, expires, outputs, seconds }: Created): string {
+function accessText({ name, stack, expires, outputs, seconds }: Created): string {
   const rows = accessRows(name, stack).map(([label, command]) => `| ${label} | ${code(command)} |`);
   return [
     `### Sandbox ${name}`,
@@ -59,7 +59,7 @@ export function accessText({ name, stack, expires, outputs, seconds }: Created):
 }
 
 /** Why is in the log: an engine's words are not for everybody who reads a pull request. */
-export const failureText = (name: string, run: string | undefined): string =>
+const failureText = (name: string, run: string | undefined): string =>
   [
     `### Sandbox ${name}`,
     "",
@@ -68,4 +68,4 @@ export const failureText = (name: string, run: string | undefined): string =>
     "",
   ].join("\n");
 
-export const goneText = (name: string): string => `### Sandbox ${name}\n\nIt is gone, and nothing of it is left.\n`;
+const goneText = (name: string): string => `### Sandbox ${name}\n\nIt is gone, and nothing of it is left.\n`;

@@ -33,14 +33,14 @@ export const shortName = (stack: string): string => stack.split("/").at(-1) ?? s
 
 export const hermesKey = (key: string): string | undefined => /^hermes:(?:config:)?(.+)$/.exec(key)?.[1];
 
-export const isSecure = (value: unknown): boolean => typeof asMap(value)["secure"] === "string";
+const isSecure = (value: unknown): boolean => typeof asMap(value)["secure"] === "string";
 
 /** Keys outside of hermes' own whose value is encrypted, such as a provider's token: a sandbox needs them, encrypted anew. */
 export const secureKeys = ({ config = {} }: StackFile): string[] =>
   Object.keys(config).filter((key) => hermesKey(key) === undefined && isSecure(config[key]));
 
 /** What `hermes:sandbox` holds. */
-export interface Lifetime {
+interface Lifetime {
   expires: Date;
   origin: string;
   /** As `1h`. */

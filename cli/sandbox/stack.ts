@@ -156,7 +156,7 @@ export async function hasStack(stack: string): Promise<boolean> {
   return (await stackNames()).some((each) => shortName(each) === shortName(stack));
 }
 
-export async function stackNames(): Promise<string[]> {
+async function stackNames(): Promise<string[]> {
   const stacks = JSON.parse(await pulumiOutput(["stack", "ls", "--json"])) as { name: string }[];
   return stacks.map(({ name }) => name);
 }

@@ -4,7 +4,7 @@ import { lineOf, removeThings, type Outside } from "./outside";
 import { removeSandbox } from "./stack";
 
 /** What became of one sandbox. */
-export interface Swept {
+interface Swept {
   name: string;
   /** Why it goes, or stays. */
   why: string;

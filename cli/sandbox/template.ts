@@ -14,9 +14,9 @@ export interface Template extends Caps {
   ttl: string;
 }
 
-export const TTL_DEFAULT = "4h";
+const TTL_DEFAULT = "4h";
 /** A month: whatever is there for longer is no sandbox. */
-export const TTL_MAX_MINUTES = 31 * 1440;
+const TTL_MAX_MINUTES = 31 * 1440;
 
 const DEFAULT_CAPS: Caps = { maxCount: 10, maxMonthlyUsd: 150 };
 const KEYS = ["ttl", "maxCount", "maxMonthlyUsd"];

@@ -40,7 +40,7 @@ export interface BackupManifest {
   files: Record<string, string>;
 }
 
-export interface MadeBackup {
+interface MadeBackup {
   name: string;
   /** On the droplet, encrypted, for root. */
   path: string;
@@ -51,7 +51,7 @@ export interface MadeBackup {
 }
 
 /** Where backups go by themselves, as the stack has it. */
-export interface BackupTarget {
+interface BackupTarget {
   endpoint: string;
   region: string;
   bucket: string;
@@ -221,7 +221,7 @@ export async function hashFile(path: string): Promise<string> {
 }
 
 /** @throws Refused when the stack has no bucket */
-export function bucketOf(host: Host): { bucket: Bucket; target: BackupTarget } {
+function bucketOf(host: Host): { bucket: Bucket; target: BackupTarget } {
   const text = readText(host, BACKUP_CONFIG);
   const secret = (name: string) => readText(host, `${SECRETS}/${name}`)?.trim();
   const [keyId, key] = [secret("backupS3KeyId"), secret("backupS3Secret")];

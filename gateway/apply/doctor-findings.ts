@@ -3,7 +3,7 @@ import { lstatSync } from "node:fs";
 import type { Host } from "./host.ts";
 import type { Applied } from "./store.ts";
 
-export type Level = "ok" | "warn" | "fail";
+type Level = "ok" | "warn" | "fail";
 
 export interface Finding {
   level: Level;

@@ -12,7 +12,7 @@ import type { Applied } from "./store.ts";
 import { emptyManifest, readApplied } from "./store.ts";
 import { readEntry } from "./tree.ts";
 
-export interface Checked extends Finding {
+interface Checked extends Finding {
   name: string;
 }
 

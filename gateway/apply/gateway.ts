@@ -81,7 +81,7 @@ export async function journalCursor(host: Host): Promise<string | undefined> {
   return /^-- cursor: (.+)$/m.exec(stdout)?.[1];
 }
 
-export async function journalSince(host: Host, cursor: string | undefined): Promise<string> {
+async function journalSince(host: Host, cursor: string | undefined): Promise<string> {
   const from = cursor === undefined ? ["--lines=50"] : [`--after-cursor=${cursor}`];
   return (await host.run("journalctl", ["--quiet", "--output=cat", `--unit=${GATEWAY}`, ...from])).stdout;
 }

@@ -19,7 +19,7 @@ export interface RunOptions {
   env?: Record<string, string>;
 }
 
-export interface AskOptions {
+interface AskOptions {
   timeoutMs: number;
   onLine?: (line: string) => void;
 }
@@ -29,7 +29,7 @@ export interface Answer {
   body: string;
 }
 
-export interface Disk {
+interface Disk {
   device: number;
   /** Bytes that anybody may still take. */
   free: number;

@@ -15,7 +15,7 @@ interface Proven {
 }
 
 /** Changes with everything that may keep a model from answering as planned: version, tag, context, limits, environment. */
-export function fingerprint(bundle: ConfigBundle): string {
+function fingerprint(bundle: ConfigBundle): string {
   const units = Object.entries(bundle.files).filter(([path]) => path.startsWith(`${UNITS}/${OLLAMA}`));
   return sha256(JSON.stringify([bundle.ollama, units.map(([path, file]) => [path, sha256(contentOf(file))]).sort()]));
 }

@@ -53,7 +53,7 @@ export async function start(host: Host, spec: OllamaSpec, restart: boolean): Pro
   }
 }
 
-export async function runningVersion(host: Host): Promise<string | undefined> {
+async function runningVersion(host: Host): Promise<string | undefined> {
   return field(await host.get(`${OLLAMA_URL}/api/version`, 3000), "version");
 }
 

@@ -77,7 +77,7 @@ function diskError(path: string, error: NodeJS.ErrnoException): Error {
 }
 
 /** Below this the gateway does not come up again (gateway-start.sh waits for as much). */
-export const SPARE_BYTES = 2 ** 24;
+const SPARE_BYTES = 2 ** 24;
 
 /** Why nothing can be written at a path, undefined when it can. */
 export function diskFault(host: Host, path: string, bytes = 0): string | undefined {

@@ -9,7 +9,7 @@ const TAKEN_KEY = "SSH Key is already in use on your account";
 const BAD_KEY = "Key invalid, key should be of the format `type key [comment]`";
 
 /** MD5 of the key blob, the form in which the API names keys. */
-export function fingerprintOf(publicKey: string): string {
+function fingerprintOf(publicKey: string): string {
   const [type, blob] = publicKey.trim().split(/\s+/);
   const bytes = Buffer.from(blob ?? "", "base64");
   if (type === undefined || bytes.length < 32 || !bytes.includes(type)) throw unprocessable(BAD_KEY);

@@ -17,9 +17,6 @@ import { tagRoutes } from "./tag-routes";
 import { volumeRoutes } from "./volume-routes";
 
 export type { CatalogueSize } from "./catalogue";
-export type { LoggedCall } from "./calls";
-export type { Fault } from "./faults";
-export type { CloudState } from "./state";
 export { recordOnly } from "./record-only";
 
 export interface DigitalOceanOptions {

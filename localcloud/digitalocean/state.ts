@@ -110,7 +110,7 @@ export interface SnapshotRecord {
   tags: string[];
 }
 
-export const emptyState = (): CloudState => ({
+const emptyState = (): CloudState => ({
   nextId: 100_000,
   lastHost: 0,
   tags: [],

@@ -5,7 +5,7 @@ import { tagView } from "./views";
 
 const TAG_NAME = /^[a-zA-Z0-9:\-_]{1,255}$/;
 
-export function mustBeTagName(name: string): void {
+function mustBeTagName(name: string): void {
   if (!TAG_NAME.test(name)) {
     throw unprocessable("Tag names can contain letters, numbers, colons, dashes and underscores, 255 at most.");
   }

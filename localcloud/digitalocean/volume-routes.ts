@@ -62,7 +62,7 @@ export function noteAttached(volume: VolumeRecord, droplet: DropletRecord): void
   if (!droplet.volumeIds.includes(volume.id)) droplet.volumeIds.push(volume.id);
 }
 
-export function noteDetached(cloud: Cloud, volume: VolumeRecord): void {
+function noteDetached(cloud: Cloud, volume: VolumeRecord): void {
   const droplet = cloud.state.droplets[String(volume.dropletId)];
   if (droplet !== undefined) droplet.volumeIds = droplet.volumeIds.filter((id) => id !== volume.id);
   volume.dropletId = null;

@@ -97,12 +97,6 @@ export function memoryUsage(lab: Lab, dropletId: number): { used: number; cache:
   return { used, cache: figure(v1 ? "total_cache" : "file") };
 }
 
-/** Every process in the groups of one droplet, or of all the lab's. */
-export function processesInCgroups(lab: Lab, dropletId?: number): number[] {
-  const pids = groupsOf(lab, dropletId).flatMap((directory) => subgroups(directory).flatMap(pidsIn));
-  return [...new Set(pids)];
-}
-
 /** Kills what is left in the groups and removes them. */
 export async function removeCgroups(lab: Lab, dropletId?: number): Promise<void> {
   for (const directory of groupsOf(lab, dropletId)) {

@@ -9,7 +9,7 @@ export interface MemoryFigures {
 }
 
 /** What kernel and firmware keep of a droplet's memory: a 2 GB one reports 1,945 MiB, about 5 % less than it is sold as. */
-export const visibleMemoryMiB = (sizeMiB: number): number => Math.floor(sizeMiB * 0.95);
+const visibleMemoryMiB = (sizeMiB: number): number => Math.floor(sizeMiB * 0.95);
 
 /**
  * Text for /proc/meminfo. Its length does not depend on the figures, so that it can be overwritten in place while

@@ -6,7 +6,7 @@ import type { DropletSpec } from "../substrate";
 import { dropletIds, dropletPaths, type DropletRecord } from "./container";
 
 /** The document behind /metadata/v1.json, for one droplet. */
-export function metadataOf(spec: DropletSpec): Record<string, unknown> {
+function metadataOf(spec: DropletSpec): Record<string, unknown> {
   const { v4Gateway, v6Gateway, v6Prefix } = ADDRESSES.droplets;
   const ipv4 = { ip_address: spec.ipv4, netmask: "255.255.255.0", gateway: v4Gateway };
   const ipv6 = spec.ipv6 === undefined ? {} : { ipv6: { ip_address: spec.ipv6, cidr: v6Prefix, gateway: v6Gateway } };

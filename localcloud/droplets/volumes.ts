@@ -72,7 +72,7 @@ export async function closeVolume(lab: Lab, id: string): Promise<void> {
   for (const device of await loopDevices(volumePaths(lab, id).data)) await tryRun(["losetup", "--detach", device]);
 }
 
-export async function loopDevices(file: string): Promise<string[]> {
+async function loopDevices(file: string): Promise<string[]> {
   if (!existsSync(file)) return [];
   const listed = await run(["losetup", "--noheadings", "--output", "NAME", "--associated", file]);
   return listed

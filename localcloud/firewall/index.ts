@@ -1,1 +1,1 @@
-export { FIREWALL_TABLE, renderFirewall } from "./render";
+export { renderFirewall } from "./render";

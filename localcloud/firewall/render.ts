@@ -4,7 +4,7 @@ import { INTERFACES } from "../network/namespaces";
 import type { DropletFirewall, FirewallRule } from "../substrate";
 
 /** The one table of the cloud firewall, in the lab's namespace. */
-export const FIREWALL_TABLE = "inet hermes_cloud";
+const FIREWALL_TABLE = "inet hermes_cloud";
 
 type Direction = "inbound" | "outbound";
 

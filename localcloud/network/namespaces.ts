@@ -9,7 +9,7 @@ const NAMESPACES = "/run/netns";
 export const INTERFACES = { bridge: "br0", outside: "to-outside", operator: "to-operator" } as const;
 
 /** Where `ip -n NAME` and nsenter look for a namespace. */
-export const namespacePath = (ns: string): string => `${NAMESPACES}/${ns}`;
+const namespacePath = (ns: string): string => `${NAMESPACES}/${ns}`;
 
 /**
  * The command line that runs a command in a network namespace; everything else (files, cgroups, /sys) stays the

@@ -19,9 +19,7 @@ import { startWeb, type Handler } from "./web";
 export { caCertificatePath } from "./authority";
 export { localSources, type LocalSources } from "./sources";
 export { startUplink } from "./uplink";
-export type { RegistryCall, RegistryFaults } from "./ollama";
-export type { ModelFailure, RecordedCall, ScriptStep } from "./openrouter";
-export type { TelegramCall } from "./telegram";
+export type { ModelFailure, RecordedCall } from "./openrouter";
 
 export interface ServicesOptions {
   /** Where to listen. @default the lab's internet address, v4 and v6, on 53, 80 and 443 */
@@ -54,7 +52,7 @@ export interface Services {
   stop(): Promise<void>;
 }
 
-export interface ServiceFaults {
+interface ServiceFaults {
   /** 503 for everything from the package registries. */
   registryDown: boolean;
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { sendJson } from "./web";
 
 /** What can go wrong beside a plain status. */
-export type FailureKind =
+type FailureKind =
   /** 429: the account's requests of this day are used up, for all free models. */
   | "free-models-per-day"
   /** 429: too many requests in this minute. */

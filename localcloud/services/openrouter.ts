@@ -8,7 +8,7 @@ import { readBody, sendJson, type Handler } from "./web";
 export type { ModelFailure };
 
 /** A chat message as it came over the wire, its content flattened to text. */
-export interface RecordedMessage {
+interface RecordedMessage {
   role: string;
   text: string;
   toolCalls?: { name: string; arguments: string }[];

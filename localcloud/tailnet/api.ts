@@ -280,7 +280,7 @@ function seconds(time: string): string {
 }
 
 /** A node as GET /api/v2/tailnet/-/devices lists it (with fields=all or without: the lab always gives all it has). */
-export function device(node: HeadscaleNode) {
+function device(node: HeadscaleNode) {
   const never = node.expiry === undefined || node.expiry === null || Date.parse(node.expiry) <= 0;
   return {
     id: node.id,

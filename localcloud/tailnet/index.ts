@@ -9,16 +9,8 @@ import { TailscaleApi, type ApiCredentials, type ApiFault } from "./api";
 import { createApiKey, HeadscaleApi, startHeadscale, stopHeadscale } from "./headscale";
 import { DEFAULT_TAGS } from "./policy";
 
-export type { ApiCall, ApiCredentials, ApiFault } from "./api";
-export {
-  inLabInternet,
-  inOperator,
-  operatorEnvironment,
-  operatorMember,
-  startOperator,
-  stopOperator,
-} from "./operator";
-export { BASE_DOMAIN } from "./policy";
+export type { ApiCredentials } from "./api";
+export { inOperator, operatorEnvironment, operatorMember, startOperator } from "./operator";
 
 export interface TailnetOptions {
   /** Tags that keys may carry. @default tag:hermes, tag:hermes-sandbox */

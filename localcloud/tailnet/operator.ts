@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, tryRun, waitFor } from "../network";
-import { isRunning, logOf, recordedProcesses, startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { isRunning, logOf, recordedProcesses, startRecorded, startTimeOf } from "../processes";
 import { caCertificatePath } from "../services/authority";
 import { createOperatorKey } from "./headscale";
 
@@ -36,7 +36,7 @@ export function operatorEnvironment(lab: Lab): Record<string, string> {
  * The command line that runs a command as on a machine of the lab's internet: in a network namespace, with the lab's
  * DNS. The names are in a private mount namespace, so the machine's own files are never touched.
  */
-export function inLabInternet(lab: Lab, ns: string, command: string[]): string[] {
+function inLabInternet(lab: Lab, ns: string, command: string[]): string[] {
   const script =
     'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; mount --bind "$2" /etc/hosts; shift 2; exec "$@"';
   const files = [join(lab.dir, "resolv.conf"), join(lab.dir, "hosts")];
@@ -49,7 +49,7 @@ export function inOperator(lab: Lab, command: string[]): string[] {
 }
 
 /** Files for `inLabInternet`. Hosts as well, for a resolver of the machine that answers beside resolv.conf. */
-export async function writeNameFiles(lab: Lab): Promise<void> {
+async function writeNameFiles(lab: Lab): Promise<void> {
   const { internet, headscale } = ADDRESSES;
   await mkdir(lab.dir, { recursive: true });
   await writeFile(join(lab.dir, "resolv.conf"), `nameserver ${internet.v4}\noptions timeout:2\n`);
@@ -67,10 +67,6 @@ export async function startOperator(lab: Lab): Promise<void> {
   await waitFor("the operator is on the tailnet", async () => (await stateOf(lab, member)) === "Running", {
     timeoutMs: 30_000,
   });
-}
-
-export async function stopOperator(lab: Lab): Promise<void> {
-  await stopRecorded(lab, { only: (name) => name === operatorMember(lab).name });
 }
 
 /**

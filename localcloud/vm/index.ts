@@ -1,2 +1,2 @@
-export { ensureVmImage, type Provisioning, type VmImage } from "./image";
-export { Machine, vmHindrance, type Accelerator, type MachineOptions } from "./machine";
+export { ensureVmImage, type Provisioning } from "./image";
+export { Machine, vmHindrance } from "./machine";

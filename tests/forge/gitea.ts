@@ -11,7 +11,7 @@ import { folderOf, give, lend, person, plainEnvironment } from "./people";
 
 const PROJECT = join(__dirname, "../..");
 const GITEA = join(PROJECT, "localcloud/engine/gitea");
-export const ADMIN = "keeper";
+const ADMIN = "keeper";
 
 /** The real Gitea, on loopback, all of it in one folder. */
 export class Gitea {
@@ -197,7 +197,7 @@ export async function ended(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {

@@ -16,7 +16,7 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
 const WIDTH = 880;
 
 /** @throws Error that says what to install */
-export function needBrowser(): string {
+function needBrowser(): string {
   const program = PROGRAMS.find((path) => existsSync(path));
   if (program === undefined) throw new Error("there is no Chromium. Install it: apt-get install -y chromium");
   return program;
@@ -63,7 +63,7 @@ export async function startBrowser(): Promise<Browser> {
       // Nothing of a report is ever to be loaded.
       await page.route("**/*", (route) => route.abort());
       await page.setContent(documentOf(markdown));
-      await page.addScriptTag({ path: join(__dirname, "../../node_modules/mermaid/dist/mermaid.min.js") });
+      await page.addScriptTag({ path: require.resolve("mermaid/dist/mermaid.min.js") });
       await page.addScriptTag({ path: join(__dirname, "in-page.js") });
       await page.evaluate("drawAll()");
       return page;
@@ -75,8 +75,7 @@ export async function startBrowser(): Promise<Browser> {
   };
 }
 
-const css = (): string =>
-  readFileSync(join(__dirname, "../../node_modules/github-markdown-css/github-markdown-light.css"), "utf8");
+const css = (): string => readFileSync(require.resolve("github-markdown-css/github-markdown-light.css"), "utf8");
 
 const documentOf = (markdown: string): string =>
   `<!doctype html><meta charset="utf-8"><style>${css()}

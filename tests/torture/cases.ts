@@ -18,7 +18,7 @@ export const REMOTE_KINDS = ["dropped before", "dropped after", "exits non-zero"
 export const CONNECTION_KINDS = ["refused for a while", "refused until the end"] as const;
 
 /** The command on this machine that makes the call is killed alone, before the server acted. */
-export const LOCAL_KINDS = ["command killed"] as const;
+const LOCAL_KINDS = ["command killed"] as const;
 
 export const ALL_KINDS = [...KINDS, "exits non-zero", ...CONNECTION_KINDS, ...LOCAL_KINDS] as const;
 

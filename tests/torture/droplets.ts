@@ -9,7 +9,7 @@ import { CONNECTION } from "./cases";
 import type { Ledger } from "./ledger";
 
 /** What `hermes-apply` on one droplet was given. */
-export interface Applied {
+interface Applied {
   staged: Record<string, string>;
   active?: { config: string; secrets: string };
 }

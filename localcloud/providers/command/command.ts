@@ -22,7 +22,7 @@ export type Run = (
   heard: (stream: Stream, chunk: string) => void,
 ) => Promise<Outcome>;
 
-export type Stream = "stdout" | "stderr";
+type Stream = "stdout" | "stderr";
 
 const withoutLastNewline = (output: string): string => output.replace(/\n$/, "");
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import table from "../diff-table.json";
 import { DEFAULTS, isObject, withoutDefaults, type Values } from "./values";
 
-export type Kind = "add" | "delete" | "update";
+type Kind = "add" | "delete" | "update";
 
 /** One changed place in the inputs. */
 export interface Change {

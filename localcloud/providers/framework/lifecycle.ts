@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { diffInputs, type Change } from "./diff";
 import type { Failure, ResourceType } from "./resource";
-import { DEFAULTS, markDefaults, text, texts, UNKNOWN, withoutDefaults, type Values } from "./values";
+import { DEFAULTS, markDefaults, texts, UNKNOWN, withoutDefaults, type Values } from "./values";
 
 /** The pure half of a provider: what Check, Diff and previews answer. */
 
@@ -78,5 +78,3 @@ export function inputsAfterRead(type: ResourceType, inputs: Values, outputs: Val
   }
   return kept;
 }
-
-export const nameOf = (values: Values): string => text(values, "name");

@@ -58,7 +58,7 @@ async function readKey(id: string, state: Values, context: Context): Promise<Val
   }
 }
 
-export const tailnetKey: ResourceType = {
+const tailnetKey: ResourceType = {
   rules: {
     plain: true,
     defaults: { reusable: false, ephemeral: false, preauthorized: false, recreateIfInvalid: "" },

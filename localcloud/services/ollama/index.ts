@@ -8,8 +8,8 @@ import { realModel, standInModel, type Model } from "./models";
 import { OllamaRegistry } from "./registry";
 import { weightsPath } from "./weights";
 
-export { buildOllamaDist, type OllamaDist } from "./dist";
-export { OllamaRegistry, type RegistryCall, type RegistryFaults } from "./registry";
+export { buildOllamaDist } from "./dist";
+export { OllamaRegistry } from "./registry";
 
 /** Where registry.ollama.ai redirects those who want a blob. */
 const STORAGE = "dd20bb891979d25aebc8bec07b2b3bbc.r2.cloudflarestorage.com";
