@@ -107,7 +107,9 @@ const round = (value: number): number => Math.round(value * 10) / 10;
 
 /** Lines of a name and a number. */
 function figures(text: string): Record<string, number> {
-  return Object.fromEntries([...text.matchAll(/^(\S+) (\d+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+  return Object.fromEntries(
+    [...text.matchAll(/^(\S+) (\d+)$/gm)].map(([, name = "", value]) => [name, Number(value)] as const),
+  );
 }
 
 function pressureOf(text: string): number {

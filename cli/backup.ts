@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { backupTime, isRecipient } from "../gateway/apply/backup-names";
-import { BucketError, getFile, list, type Bucket, type Stored } from "../gateway/apply/s3";
+import { BucketError, getFile, list, type Bucket } from "../gateway/apply/s3";
 import { streamOverSsh } from "../remote/stream";
 import { decrypt, proveEncrypted } from "./age";
 import { runDrill } from "./drill";
@@ -116,7 +116,7 @@ async function apply(reach: Reach, verbs: string): Promise<MadeBackup> {
 
 /** @throws CommandError when the stack has none */
 async function recipientOf(options: StackOptions, io: Surroundings): Promise<string> {
-  const { recipient } = await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>);
+  const { recipient } = await configOf(io, "hermes:backup", options).catch((): Record<string, unknown> => ({}));
   if (typeof recipient === "string" && isRecipient(recipient)) return recipient;
   throw new CommandError(
     "hermes:backup.recipient is not set: backups are encrypted for it. Install age, and make the key: hermes init",
@@ -176,7 +176,7 @@ export interface StackBucket {
 
 async function listed({ bucket, prefix }: StackBucket) {
   const all = await list(bucket, prefix).catch(bucketFailure);
-  return (all as Stored[]).flatMap(({ key, bytes }) => {
+  return all.flatMap(({ key, bytes }) => {
     const name = key.slice(prefix.length);
     const time = backupTime(name);
     return time === undefined ? [] : [{ name, bytes, created: new Date(time).toISOString() }];
@@ -188,12 +188,12 @@ const bucketFailure = (error: Error): never => {
 };
 
 export const hasBucket = async (options: StackOptions, io: Surroundings): Promise<boolean> =>
-  (await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>))["to"] !== undefined;
+  (await configOf(io, "hermes:backup", options).catch((): Record<string, unknown> => ({})))["to"] !== undefined;
 
 /** From the stack's configuration: when the droplet is lost, the bucket is not. */
 export async function bucketOf(options: StackOptions, io: Surroundings): Promise<StackBucket> {
   const secrets = await configOf(io, "hermes:secrets", options);
-  const backup = await configOf(io, "hermes:backup", options).catch(() => ({}) as Record<string, unknown>);
+  const backup = await configOf(io, "hermes:backup", options).catch((): Record<string, unknown> => ({}));
   const to = backup["to"] as Record<string, string> | undefined;
   if (to === undefined)
     throw new CommandError("this stack has no bucket for backups: set hermes:backup.to", EXIT.input);

@@ -14,7 +14,7 @@ export function addImageCommands(hermes: Command): void {
     .description("the images that were baked, newest first")
     .option("--json", "one JSON document on stdout")
     .action(async (options: { json?: boolean }) => {
-      const images = await lookAt(await imageAccount(), 0);
+      const images = await lookAt(imageAccount(), 0);
       process.stdout.write(options.json === true ? `${JSON.stringify({ images })}\n` : listText(images));
     });
   image
@@ -25,7 +25,7 @@ export function addImageCommands(hermes: Command): void {
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
     .action(async (options: PruneCommandOptions) => {
-      const report = await prune(await imageAccount(), options);
+      const report = await prune(imageAccount(), options);
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : pruneText(report));
       if (report.found.length > report.removed.length) process.exitCode = EXIT.refused;
     });
@@ -68,7 +68,7 @@ async function lookAt(account: Account, keep: number): Promise<Judged[]> {
 export const imagesOfFiles = (project: string): string[] =>
   readdirSync(project)
     .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
-    .flatMap((stack) => String(stackValues(project, stack)?.["image"] ?? ""))
+    .map((stack) => String(stackValues(project, stack)?.["image"]))
     .filter((image) => /^\d+$/.test(image));
 
 /** One line each: number, age, size, places, what is in it. */

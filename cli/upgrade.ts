@@ -67,12 +67,12 @@ interface StackVersions {
 }
 
 async function stackVersions(options: StackOptions, io: Surroundings): Promise<StackVersions> {
-  type Value = { objectValue?: { version?: unknown } };
+  type Value = { objectValue?: { version?: string } };
   const values = JSON.parse(await io.pulumi(["config", "--json", ...selected(options)])) as Record<string, Value>;
   const version = values["hermes:openclaw"]?.objectValue?.version;
   if (typeof version !== "string")
     throw new CommandError("hermes:openclaw.version is not set for this stack", EXIT.input);
-  return { configured: version, node: String(values["hermes:node"]?.objectValue?.version ?? DEFAULTS.nodeVersion) };
+  return { configured: version, node: values["hermes:node"]?.objectValue?.version ?? DEFAULTS.nodeVersion };
 }
 
 /** The configured version and what came after it; npm says one as an object, several as a list. */

@@ -73,7 +73,7 @@ export class Account {
     const found: Entry[] = [];
     for (let page = 1; page <= MAX_PAGES; page++) {
       const search = new URLSearchParams({ ...query, page: String(page), per_page: String(PER_PAGE) });
-      const reply = (await this.call("GET", `/v2/${what}?${search}`)) ?? {};
+      const reply = (await this.call("GET", `/v2/${what}?${search.toString()}`)) ?? {};
       const entries = reply[key];
       if (!Array.isArray(entries) || !entries.every(isMap)) throw new AccountError(`answered no list of ${what}`);
       found.push(...entries);

@@ -74,9 +74,15 @@ export async function whoPosts(api: ForgeApi): Promise<string> {
 
 export const loginOf = (entry: Entry): unknown => (entry["user"] as Entry | null | undefined)?.["login"];
 
+/** Empty where the forge has none. */
+export function textIn(entry: Entry, key: string): string {
+  const value = entry[key];
+  return typeof value === "string" ? value : "";
+}
+
 function commentOf(entry: Entry): Comment {
   // Gitea keeps line ends as they came, GitHub may not.
-  const body = String(entry["body"] ?? "").replace(/\r\n/g, "\n");
+  const body = textIn(entry, "body").replace(/\r\n/g, "\n");
   const text = body.slice(body.indexOf("\n") + 1);
-  return { id: Number(entry["id"]), body, text, url: String(entry["html_url"] ?? "") };
+  return { id: Number(entry["id"]), body, text, url: textIn(entry, "html_url") };
 }

@@ -1,5 +1,5 @@
 import type { Entry, ForgeApi } from "./api";
-import { loginOf, whoPosts } from "./comments";
+import { loginOf, textIn, whoPosts } from "./comments";
 
 const markerOf = (stack: string): string => `<!-- hermes-drift:${stack} -->`;
 
@@ -24,8 +24,8 @@ export async function keepIssue(
 async function ownIssue(api: ForgeApi, stack: string): Promise<Entry | undefined> {
   const me = await whoPosts(api);
   const open = await api.list(`${api.repo}/issues?state=open`, "issue");
-  return open.find((one) => loginOf(one) === me && String(one["body"] ?? "").split(/\r?\n/, 1)[0] === markerOf(stack));
+  return open.find((one) => loginOf(one) === me && textIn(one, "body").split(/\r?\n/, 1)[0] === markerOf(stack));
 }
 
 const path = (api: ForgeApi, issue: Entry): string => `${api.repo}/issues/${String(issue["number"])}`;
-const url = (issue: Entry): string => String(issue["html_url"] ?? "");
+const url = (issue: Entry): string => textIn(issue, "html_url");

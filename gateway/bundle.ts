@@ -29,7 +29,7 @@ export interface ConfigBundleInput {
  * that the preview of an edited configuration is not drowned in it.
  */
 export function programBundle(program: Record<string, string>): string {
-  const files = Object.entries(program).map(([name, text]) => [name, text.replace(/\n$/, "").split("\n")]);
+  const files = Object.entries(program).map(([name, text]) => [name, text.replace(/\n$/, "").split("\n")] as const);
   return stableJson({ hermes: 1, kind: "program", apply: Object.fromEntries(files) });
 }
 
@@ -71,10 +71,9 @@ export function localModelTrigger(config: HermesConfig, local: LocalModelPlan | 
 /** The hidden bundle, on the standard input of `hermes-apply stage secrets`: one file per secret, without a line break at its end. */
 export function secretsBundle(values: Record<string, string>): string {
   const owner = (name: string) => (isRootSecret(name) ? "root:root" : "openclaw:openclaw");
-  const files = Object.entries(values).map(([name, value]) => [
-    secretPath(name),
-    textFile(value, { mode: "0400", owner: owner(name) }),
-  ]);
+  const files = Object.entries(values).map(
+    ([name, value]) => [secretPath(name), textFile(value, { mode: "0400", owner: owner(name) })] as const,
+  );
   return stableJson({ hermes: 1, kind: "secrets", files: Object.fromEntries(files) });
 }
 

@@ -9,7 +9,9 @@ import { contentFile, type BundleFile } from "./bundle";
  * here everything that is no file, or a link to one in the project, is an error.
  */
 export function readWorkspaces(project: string, config: HermesConfig): Record<string, Record<string, BundleFile>> {
-  const agents = Object.entries(config.agents).map(([id, agent]) => [id, readFolder(project, id, agent.workspace)]);
+  const agents = Object.entries(config.agents).map(
+    ([id, agent]) => [id, readFolder(project, id, agent.workspace)] as const,
+  );
   return Object.fromEntries(agents);
 }
 

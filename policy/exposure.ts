@@ -65,7 +65,9 @@ function exposedPorts({ place, rule }: Inbound): Finding[] {
 
 /** "all", "0", "*" and nothing all mean every port; what can't be read counts as every port too. */
 function portBounds(range: unknown): [number, number] {
-  const match = /^\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*$/.exec(String(range ?? "all"));
+  const match = /^\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*$/.exec(
+    String((range as string | number | null | undefined) ?? "all"),
+  );
   if (match === null || match[1] === undefined || Number(match[1]) === 0) return [1, 65535];
   const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])];
   return [Math.min(from, to), Math.max(from, to)];

@@ -64,7 +64,7 @@ function stagedConfig({ type, props }: PolicyResource): Json | "unreadable" | un
   const file = asMap(asMap(asMap(parsed(stdin))["files"])[OPENCLAW_CONFIG]);
   const text = Array.isArray(file["text"])
     ? file["text"].join("\n")
-    : Buffer.from(String(file["base64"] ?? ""), "base64").toString();
+    : Buffer.from(typeof file["base64"] === "string" ? file["base64"] : "", "base64").toString();
   const config = parsed(text);
   return typeof config === "object" && config !== null ? asMap(config) : "unreadable";
 }

@@ -18,7 +18,10 @@ function singleUse(reusable: unknown): Finding[] {
 
 function short(expiry: unknown): Finding[] {
   if (expiry === UNKNOWN || Number(expiry) <= HOUR_S) return [];
-  const found = expiry === undefined ? "it has no expiry, which means 90 days" : `it works for ${String(expiry)} s`;
+  const found =
+    expiry === undefined
+      ? "it has no expiry, which means 90 days"
+      : `it works for ${String(expiry as string | number | null)} s`;
   return [{ found, fix: `Set expiry to ${HOUR_S} or less.` }];
 }
 

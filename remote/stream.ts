@@ -5,8 +5,8 @@ import { connectSsh, type SshTarget } from "./ssh";
 export interface StreamOptions {
   /** @default nothing comes in */
   stdin?: Readable;
-  onStdout(data: Buffer): void;
-  onStderr(data: Buffer): void;
+  onStdout: (data: Buffer) => void;
+  onStderr: (data: Buffer) => void;
   /** Ends the command; the result is 130 then. */
   signal?: AbortSignal;
 }

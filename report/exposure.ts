@@ -53,7 +53,7 @@ export function rulesOf({ inputs, outputs }: Pick<ResourceState, "inputs" | "out
   const rules = inputs?.["inboundRules"] ?? outputs?.["inboundRules"];
   return (Array.isArray(rules) ? rules : []).filter(isMap).map((rule) => {
     const { protocol, portRange, sourceAddresses, sourceTags, sourceDropletIds } = rule;
-    const sources = [sourceAddresses, sourceTags, sourceDropletIds].flatMap((some) =>
+    const sources = [sourceAddresses, sourceTags, sourceDropletIds].flatMap((some): unknown[] =>
       Array.isArray(some) ? some : [],
     );
     return {

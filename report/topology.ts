@@ -41,7 +41,8 @@ export function topology(stack: Stack, exposure: ExposureChange, bundles: Bundle
   ]);
 }
 
-const said = ({ inputs }: ResourceState, key: string): string => label(String(inputs?.[key] ?? "?"));
+const said = ({ inputs }: ResourceState, key: string): string =>
+  label(String((inputs?.[key] as string | number | undefined) ?? "?"));
 
 function gatewayLines({ before, after }: Bundles): string[] {
   const bundle = after ?? before;

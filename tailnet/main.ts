@@ -44,10 +44,10 @@ async function main(): Promise<number> {
 }
 
 main()
-  .catch((error: unknown) => {
-    say(error instanceof Error ? error.message : String(error));
-    return 1;
-  })
   .then((code) => {
     process.exitCode = code;
+  })
+  .catch((error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
   });

@@ -118,7 +118,7 @@ function readText(file: string): string {
 function digestIn(text: string): PreviewDigest | undefined {
   const value = parsed(text) ?? parsed(text.slice(Math.max(0, text.indexOf("\n{") + 1)));
   return isMap(value) && ["steps", "diagnostics", "changeSummary", "config"].some((key) => key in value)
-    ? (value as PreviewDigest)
+    ? value
     : undefined;
 }
 

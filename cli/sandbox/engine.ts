@@ -1,12 +1,5 @@
 // Pulumi's Automation API on the project's own program, for stacks that hermes makes and removes.
-import {
-  LocalWorkspace,
-  PulumiCommand,
-  Stack,
-  type EngineEvent,
-  type OpType,
-  type ResOutputsEvent,
-} from "@pulumi/pulumi/automation";
+import { LocalWorkspace, PulumiCommand, Stack, type EngineEvent, type OpType } from "@pulumi/pulumi/automation";
 import { runPulumi, type PulumiResult } from "../pulumi";
 
 /** An operation of the engine that ended otherwise than well. */
@@ -91,7 +84,7 @@ const DEEDS: Partial<Record<OpType, string>> = {
 /** `made Droplet`, of what a person may want to hear of. */
 export function deedOf({ resOutputsEvent }: EngineEvent): string | undefined {
   if (resOutputsEvent === undefined) return undefined;
-  const { op, type, urn } = (resOutputsEvent as ResOutputsEvent).metadata;
+  const { op, type, urn } = resOutputsEvent.metadata;
   const deed = DEEDS[op];
   if (deed === undefined || !/^(digitalocean|tailscale|command):/.test(type)) return undefined;
   const kind = type.split(":").at(-1) ?? type;

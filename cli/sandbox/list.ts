@@ -65,7 +65,8 @@ export function listed({ seen, stacks, verdicts: all }: Scene): Listed[] {
 function stateOf({ name, act, why }: Verdict, stack: SandboxStack | undefined): string {
   if (act === "remove") return why;
   if (stack === undefined) return "of another engine";
-  return String(stackFile(stackOf(name))?.config?.[PHASE] ?? "no file");
+  const phase = stackFile(stackOf(name))?.config?.[PHASE];
+  return typeof phase === "string" ? phase : "no file";
 }
 
 const COLUMNS = ["name", "state", "droplet", "size", "until", "a month"];

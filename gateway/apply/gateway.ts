@@ -19,7 +19,7 @@ export async function unitState(host: Host, unit: string = GATEWAY): Promise<Uni
   const properties = "ActiveState,SubState,Result,ExecMainStatus,MainPID,NRestarts,Job";
   const { stdout } = await host.run("systemctl", ["show", unit, `--property=${properties}`]);
   const value = Object.fromEntries(
-    stdout.split("\n").map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]),
+    stdout.split("\n").map((line) => [line.split("=")[0] ?? "", line.slice(line.indexOf("=") + 1)] as const),
   );
   return {
     active: value["ActiveState"] || "unknown",

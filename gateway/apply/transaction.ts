@@ -49,7 +49,8 @@ export function begin(
 ): Journal {
   discard(host);
   const old = changes.map(({ path }) => ({ path, entry: readEntry(host, path) }));
-  demandRoom(host, changes, [...Object.values(outcome), ...old.flatMap(({ entry }) => contentIn(entry))]);
+  const { config, secrets, manifest } = outcome;
+  demandRoom(host, changes, [config, secrets, manifest, ...old.flatMap(({ entry }) => contentIn(entry))]);
   mkdirSync(host.path(TRANSACTION), { recursive: true, mode: 0o700 });
   for (const name of ["config", "secrets", "manifest"] as const) {
     writePrivate(host, `${TRANSACTION}/new/${name}.json`, outcome[name]);

@@ -52,7 +52,8 @@ export const tagRoutes: Route[] = [
     mustExist(cloud, name);
     cloud.state.tags = without(cloud.state.tags, name);
     const { droplets, volumes, firewalls, snapshots } = cloud.state;
-    for (const kind of [droplets, volumes, firewalls, snapshots]) {
+    const kinds: Record<string, { tags: string[] }>[] = [droplets, volumes, firewalls, snapshots];
+    for (const kind of kinds) {
       for (const thing of Object.values(kind)) thing.tags = without(thing.tags, name);
     }
     await cloud.pushFirewalls();

@@ -13,7 +13,7 @@ export interface DnsOptions {
   addresses: string[];
   port: number;
   /** Called for every name. */
-  resolve(name: string): Answer;
+  resolve: (name: string) => Answer;
 }
 
 export interface DnsServer {
@@ -105,7 +105,7 @@ function answerStream(socket: TcpSocket, options: DnsOptions): void {
     while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
       const message = pending.subarray(0, 2 + pending.readUInt16BE(0));
       pending = pending.subarray(message.length);
-      const query = decoded(() => dns.streamDecode(message) as dns.Packet);
+      const query = decoded(() => dns.streamDecode(message));
       if (query === undefined) return void socket.destroy();
       socket.write(dns.streamEncode(reply(query, options.resolve)));
     }

@@ -28,6 +28,8 @@ interface Update {
 const LONG_POLL_SECONDS = 25;
 const MESSAGES = ["sendMessage", "editMessageText", "sendMessageDraft"];
 
+const textOf = ({ parameters: { text } }: TelegramCall): string => (typeof text === "string" ? text : "");
+
 /** Stand-in of api.telegram.org with one bot, by long polling. */
 export class Telegram {
   /** Every call since the start but getUpdates, oldest first. */
@@ -64,7 +66,7 @@ export class Telegram {
   sentTo(chat: number): string[] {
     return this.calls
       .filter((call) => MESSAGES.includes(call.method) && Number(call.parameters["chat_id"]) === chat)
-      .map((call) => String(call.parameters["text"] ?? ""));
+      .map(textOf);
   }
 
   /** Resolves with the first call after number `since` that the predicate accepts, past or to come. */
@@ -166,11 +168,9 @@ export class Telegram {
       case "calls":
         return this.calls.filter((call) => call.number > Number(body["since"] ?? 0));
       case "wait": {
-        const text = new RegExp(String(body["text"] ?? ""));
+        const text = new RegExp(typeof body["text"] === "string" ? body["text"] : "");
         return this.waitForCall(
-          (call) =>
-            (body["method"] === undefined || call.method === body["method"]) &&
-            text.test(String(call.parameters["text"] ?? "")),
+          (call) => (body["method"] === undefined || call.method === body["method"]) && text.test(textOf(call)),
           { since: Number(body["since"] ?? 0), timeoutMs: Number(body["timeoutMs"] ?? 60_000) },
         );
       }

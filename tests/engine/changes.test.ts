@@ -116,7 +116,7 @@ function together(): Map<string, string[]> {
       ? "another node"
       : steps.includes("replace Droplet")
         ? "a birth"
-        : `${steps}`;
+        : steps.join();
     groups.set(key, [...(groups.get(key) ?? []), name]);
   }
   return groups;

@@ -71,7 +71,7 @@ export interface EngineBench {
   /** Replaces the stack's configuration. Plain values; secrets by `pulumi(["config", "set", "--secret", …])`. */
   configure(config: Record<string, unknown>): void;
   /** Runs pulumi to its end; killed with all its children after the timeout. */
-  pulumi(args: string[], options?: RunOptions): Promise<Ended>;
+  pulumi: (args: string[], options?: RunOptions) => Promise<Ended>;
   /** `pulumi up` without a preview; throws with its output when it fails. */
   up(...args: string[]): Promise<Ended>;
   preview(...args: string[]): Promise<{ steps: PreviewStep[]; changeSummary: Record<string, number>; raw: string }>;

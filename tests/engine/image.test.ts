@@ -16,7 +16,7 @@ asRoot("the stack hermes, when an image is baked", () => {
   beforeAll(async () => {
     world = await startWorld("volume", SLOT);
     account = new Account({ token: DIGITALOCEAN_TOKEN, apiUrl: world.bench.digitalocean.url, pauseMs: 1 });
-    const values = Object.entries(COMMITTED).map(([key, value]) => [key.replace("hermes:", ""), value]);
+    const values = Object.entries(COMMITTED).map(([key, value]) => [key.replace("hermes:", ""), value] as const);
     wanted = wantedImage(Object.fromEntries(values)) as WantedImage;
     await up();
   });

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 
 function configure(offence: Record<string, unknown>, hermes: Record<string, unknown> = {}): void {
-  const own = Object.entries(offence).map(([key, value]) => [`offence:${key}`, value]);
+  const own = Object.entries(offence).map(([key, value]) => [`offence:${key}`, value] as const);
   bench.configure({ ...COMMITTED, ...hermes, "hermes:secrets": encrypted, ...Object.fromEntries(own) });
 }
 

@@ -154,7 +154,7 @@ describe("the real Ollama, with the planned environment", () => {
 
   it.each(["SIGTERM", "SIGKILL"] as const)("pulls to the end after %s in the middle", async (signal) => {
     let stopped: Promise<void> | undefined;
-    await interrupt(() => (stopped ??= ollama.stop(signal)));
+    await interrupt(() => void (stopped ??= ollama.stop(signal)));
     await stopped;
     ollama = await start();
     const rest = await pullRest();

@@ -44,7 +44,8 @@ export function fakeDroplets(
   const applied: FakeDroplets["applied"] = new Map();
   const nodes: FakeDroplets["nodes"] = new Map();
   const servers = new Map<number, SshServer>();
-  const { createDroplet, destroyDroplet } = bench.substrate;
+  const createDroplet = bench.substrate.createDroplet.bind(bench.substrate);
+  const destroyDroplet = bench.substrate.destroyDroplet.bind(bench.substrate);
   let born = 0;
 
   bench.substrate.createDroplet = async (spec) => {

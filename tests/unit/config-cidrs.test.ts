@@ -112,11 +112,11 @@ describe("ranges together", () => {
   });
 
   it("are refused if and only if their union is wider than a /8", () => {
-    const wide = fc.tuple(octets, octets, fc.integer({ min: 1, max: 16 })).map(([a, b, prefix]) => {
+    const wide = fc.tuple(octets, octets, fc.integer({ min: 1, max: 16 })).map(([a, b, prefix]): Range => {
       const bits = (BigInt(a) << 24n) | (BigInt(b) << 16n);
       const size = 1n << BigInt(32 - prefix);
       const first = bits - (bits % size);
-      return { family: "ipv4", first, last: first + size - 1n } as Range;
+      return { family: "ipv4", first, last: first + size - 1n };
     });
     fc.assert(
       fc.property(fc.array(wide, { minLength: 1, maxLength: 12 }), (ranges) => {

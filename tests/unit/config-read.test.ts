@@ -9,7 +9,7 @@ const asEngine = (values: Record<string, unknown>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(values).map(([key, value]) => [
       `hermes:${key}`,
-      typeof value === "object" ? JSON.stringify(value) : String(value),
+      typeof value === "object" ? JSON.stringify(value) : String(value as string | number | boolean),
     ]),
   );
 

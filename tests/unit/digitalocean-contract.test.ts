@@ -80,7 +80,7 @@ function contract(description: Description): (method: string, path: string, repl
     await call("GET", "/v2/tags/hermes");
     await call("GET", "/v2/tags");
     const firewallBody = { name: "hermes", tags: ["hermes"], outbound_rules: OUTBOUND };
-    const firewall = (await call("POST", "/v2/firewalls", firewallBody)).body.firewall.id as string;
+    const firewall = (await call("POST", "/v2/firewalls", firewallBody)).body.firewall.id;
     await call("PUT", `/v2/firewalls/${firewall}`, {
       ...firewallBody,
       inbound_rules: [
@@ -95,7 +95,7 @@ function contract(description: Description): (method: string, path: string, repl
     await call("GET", "/v2/account/keys");
     await call("PUT", `/v2/account/keys/${key.id}`, { name: "renamed" });
     const volumeBody = { name: "data", region: "fra1", size_gigabytes: 10, filesystem_type: "ext4" };
-    const volume = (await call("POST", "/v2/volumes", volumeBody)).body.volume.id as string;
+    const volume = (await call("POST", "/v2/volumes", volumeBody)).body.volume.id;
     await call("GET", `/v2/volumes/${volume}`);
     await call("GET", "/v2/volumes");
 
@@ -104,7 +104,7 @@ function contract(description: Description): (method: string, path: string, repl
       "/v2/droplets",
       dropletBody({ tags: ["hermes"], ssh_keys: [key.fingerprint], volumes: [{ id: volume }], ipv6: true }),
     );
-    const id = made.body.droplet.id as number;
+    const id = made.body.droplet.id;
     await account.settled(id);
     await call("GET", `/v2/droplets/${id}`);
     await call("GET", "/v2/droplets?tag_name=hermes");
@@ -124,7 +124,7 @@ function contract(description: Description): (method: string, path: string, repl
     }
     await call("GET", `/v2/droplets/${id}/actions`);
     await call("GET", `/v2/droplets/${id}/snapshots`);
-    const snapshot = (await call("GET", "/v2/snapshots")).body.snapshots[0].id as string;
+    const snapshot = (await call("GET", "/v2/snapshots")).body.snapshots[0]?.id;
     await call("GET", `/v2/snapshots/${snapshot}`);
     const tagged = { resources: [{ resource_id: snapshot, resource_type: "image" }] };
     await call("POST", "/v2/tags/hermes/resources", tagged);
@@ -143,7 +143,7 @@ function contract(description: Description): (method: string, path: string, repl
     const other = await call("POST", `/v2/droplets/${id}/actions`, { type: "snapshot", name: "other" });
     await account.settled(id);
     expect(other.status).toBe(201);
-    await call("DELETE", `/v2/snapshots/${(await call("GET", "/v2/snapshots")).body.snapshots[0].id}`);
+    await call("DELETE", `/v2/snapshots/${(await call("GET", "/v2/snapshots")).body.snapshots[0]?.id}`);
     await call("POST", `/v2/volumes/${volume}/actions`, { type: "detach", droplet_id: id, region: "fra1" });
     await account.settled(id);
     await call("DELETE", `/v2/droplets/${id}`);

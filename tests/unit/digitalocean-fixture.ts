@@ -19,11 +19,29 @@ export const CATALOGUE: CatalogueSize[] = [
 
 export const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHOm3Zr8xFKE2cXl1Q4m6yFf2b1yVwzM0v7w8nD1kAaa unit";
 
+/** What the tests read of the replies; one has the part that its call is about. */
+interface Body {
+  id: string;
+  message: string;
+  action: { id: number; status: string };
+  actions: { status: string }[];
+  droplet: { id: number; status: string; locked: boolean; image: unknown };
+  droplets: unknown[];
+  firewall: { id: string; outbound_rules: unknown };
+  image: unknown;
+  images: { id: number; name: string }[];
+  links: { pages: { next: string } };
+  meta: { total: number };
+  snapshot: { tags: string[]; resource_id: string };
+  snapshots: { id: string }[];
+  ssh_key: { id: number; fingerprint: string };
+  tag: { resources: { count: number; images: { count: number } } };
+  volume: { id: string; droplet_ids: number[]; size_gigabytes: number };
+}
+
 export interface Answer {
   status: number;
-  // Replies are read here as a program reads JSON.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  body: any;
+  body: Body;
   headers: Headers;
 }
 
@@ -63,7 +81,8 @@ export async function openAccount(options: Partial<DigitalOceanOptions> = {}): P
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, body: text === "" ? undefined : JSON.parse(text), headers: response.headers };
+      const read = (text === "" ? undefined : JSON.parse(text)) as Body;
+      return { status: response.status, body: read, headers: response.headers };
     },
     async restart() {
       await account.api.stop();
@@ -74,7 +93,7 @@ export async function openAccount(options: Partial<DigitalOceanOptions> = {}): P
         await account.api.idle();
         const { status, body } = await account.call("GET", `/v2/droplets/${dropletId}`);
         if (status === 404) return undefined;
-        if (body.droplet.locked === false) return body.droplet as Record<string, unknown>;
+        if (body.droplet.locked === false) return { ...body.droplet };
       }
     },
     async close() {

@@ -52,7 +52,7 @@ describe("bundles", () => {
   });
 
   it("keep secrets for the gateway's account alone, without a line break at their end", () => {
-    expect(JSON.parse(secretsBundle({ gatewayToken: "t" })).files).toEqual({
+    expect((JSON.parse(secretsBundle({ gatewayToken: "t" })) as { files: unknown }).files).toEqual({
       "/etc/openclaw/secrets/gatewayToken": { mode: "0400", owner: "openclaw:openclaw", text: ["t"] },
     });
   });

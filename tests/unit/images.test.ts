@@ -157,7 +157,7 @@ describe("the account", () => {
 
   const droplet = async (more: Record<string, unknown> = {}): Promise<string> => {
     const { body } = await emulated.call("POST", "/v2/droplets", dropletBody(more));
-    await emulated.settled(body.droplet.id as number);
+    await emulated.settled(body.droplet.id);
     return String(body.droplet.id);
   };
   const bake = async (name = NAME): Promise<string> => {

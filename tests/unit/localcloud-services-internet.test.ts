@@ -137,7 +137,7 @@ describe("the lab's DNS", () => {
       expect(await resolver.resolve4("a.example")).toEqual([ADDRESSES.internet.v4]);
       const socket = connect(port, "127.0.0.1");
       socket.write(streamEncode({ type: "query", id: 9, questions: [{ name: "b.example", type: "A" }] }));
-      const [chunk] = (await new Promise((resolve) => socket.once("data", (data) => resolve([data])))) as [Buffer];
+      const [chunk] = await new Promise<[Buffer]>((resolve) => socket.once("data", (data) => resolve([data])));
       socket.destroy();
       expect(decode(chunk.subarray(2)).answers).toMatchObject([{ data: ADDRESSES.internet.v4 }]);
     } finally {

@@ -28,7 +28,7 @@ describe("the image that a sandbox begins from", () => {
 
   const bake = async (): Promise<string> => {
     const { body } = await emulated.call("POST", "/v2/droplets", dropletBody());
-    await emulated.settled(body.droplet.id as number);
+    await emulated.settled(body.droplet.id);
     const { contents } = wantedImage(VALUES) as WantedImage;
     const id = await snapshot(account, String(body.droplet.id), imageName(contents, "1.102.3"), { pollMs: 1 });
     await tagImage(account, id, imageTags(contents));

@@ -25,7 +25,7 @@ const droplet = async (name: string, tags: string[], volumes: string[] = []): Pr
 };
 const volume = async (name: string): Promise<string> => {
   const body = { name, region: "nyc3", size_gigabytes: 10, filesystem_type: "ext4" };
-  return (await emulated.call("POST", "/v2/volumes", body)).body.volume.id as string;
+  return (await emulated.call("POST", "/v2/volumes", body)).body.volume.id;
 };
 const rules = { outbound_rules: [{ protocol: "icmp", destinations: { addresses: ["0.0.0.0/0"] } }] };
 

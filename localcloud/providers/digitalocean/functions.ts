@@ -54,7 +54,7 @@ async function getImage(args: Values, context: Context): Promise<Values> {
     throw new Error("the stand-in's getImage looks up by `slug` or `id`; by `name` only the official provider does");
   }
   const reply = await doing("Error retrieving image", () =>
-    api("GET", `/v2/images/${encodeURIComponent(String(wanted))}`, context),
+    api("GET", `/v2/images/${encodeURIComponent(String(wanted as string | number))}`, context),
   );
   const { created_at: created, public: isPublic, ...image } = object(reply, "image");
   return { ...camelKeys(image), created, private: isPublic !== true, image: image["slug"] ?? String(image["id"]) };

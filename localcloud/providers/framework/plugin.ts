@@ -95,7 +95,7 @@ function serviceOf(plugin: Plugin, abort: AbortController, log: Log): grpc.Untyp
     }),
     diffConfig: unary(async () => new messages.DiffResponse()),
     configure: unary(async (request: messages.ConfigureRequest) => {
-      plugin.configure(values(request.getArgs() as StructMessage));
+      plugin.configure(values(request.getArgs()));
       const response = new messages.ConfigureResponse();
       response.setSupportspreview(true);
       return response;
@@ -166,7 +166,7 @@ async function diff(type: ResourceType, request: messages.DiffRequest): Promise<
     type,
     typeOf(request.getUrn()),
     state,
-    values(request.getOldInputs() as StructMessage),
+    values(request.getOldInputs()),
     values(request.getNews()),
   );
   const some = answer.changes.length + answer.replaces.length > 0;
@@ -229,7 +229,7 @@ async function update(type: ResourceType, request: messages.UpdateRequest, conte
 
 async function read(type: ResourceType, request: messages.ReadRequest, context: Context): Promise<unknown> {
   const state = values(request.getProperties());
-  const inputs = values(request.getInputs() as StructMessage);
+  const inputs = values(request.getInputs());
   const outputs = type.read === undefined ? state : await type.read(request.getId(), state, context);
   const response = new messages.ReadResponse();
   response.setId(outputs === undefined ? "" : request.getId());

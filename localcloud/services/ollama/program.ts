@@ -196,7 +196,7 @@ async function append(
 ): Promise<void> {
   const response = await fetch(url, { headers: { range }, signal });
   if (response.status !== 206 || response.body === null) throw new Error(`${response.status}: ${response.statusText}`);
-  const body = Readable.fromWeb(response.body as import("node:stream/web").ReadableStream);
+  const body = Readable.fromWeb(response.body);
   body.on("data", count);
   await pipeline(body, createWriteStream(path, { flags: "a" }), { signal });
 }

@@ -84,7 +84,7 @@ export class OllamaRegistry {
       case "calls":
         return this.calls.filter((call) => call.number > Number(body["since"] ?? 0));
       case "faults":
-        this.setFaults(body as RegistryFaults);
+        this.setFaults(body);
         return this.faults;
       case "reset":
         this.setFaults({});
