@@ -13,8 +13,10 @@ interface Description {
   paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
 }
 
+type Reply = Pick<Answer, "status"> & { body: unknown };
+
 /** Checks a reply against the response schema that the description has for this call and status. */
-function contract(description: Description): (method: string, path: string, reply: Answer) => string[] {
+function contract(description: Description): (method: string, path: string, reply: Reply) => string[] {
   const ajv = new Ajv({ strict: false, allErrors: true, logger: false, unicodeRegExp: false });
   addFormats(ajv);
   ajv.addSchema(description, "do");
@@ -159,7 +161,7 @@ function contract(description: Description): (method: string, path: string, repl
   }, 30_000);
 
   it("is able to see a broken reply", () => {
-    const reply: Answer = { status: 200, body: { droplet: { id: "one" } }, headers: new Headers() };
+    const reply = { status: 200, body: { droplet: { id: "one" } } };
     expect(check("GET", "/v2/droplets/1", reply)).not.toEqual([]);
   });
 });
