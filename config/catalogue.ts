@@ -37,7 +37,7 @@ function hasToken(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** One clear text for whatever the provider said; its own may be long and holds nothing secret. */
-export function catalogueFailure(error: unknown): string {
+function catalogueFailure(error: unknown): string {
   const said = error instanceof Error ? error.message : String(error);
   if (/\b401\b|unable to authenticate/i.test(said))
     return [

@@ -43,7 +43,7 @@ function readSwap(reader: Reader, value: unknown, size: Size | undefined): numbe
 }
 
 /** Refuses what DigitalOcean does not sell, or not together. Returns the size when it exists. */
-export function checkAgainstCatalogue(
+function checkAgainstCatalogue(
   reader: Reader,
   catalogue: Catalogue,
   region: string | undefined,

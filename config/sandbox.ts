@@ -68,8 +68,8 @@ export function minutesOf(duration: string): number | undefined {
   return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0);
 }
 
-export const IDLE_MIN_MINUTES = 5;
-export const IDLE_MAX_MINUTES = 7 * 1440;
+const IDLE_MIN_MINUTES = 5;
+const IDLE_MAX_MINUTES = 7 * 1440;
 
 const KEY = "hermes:sandbox";
 

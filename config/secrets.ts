@@ -151,7 +151,7 @@ function allowed(name: string): string {
 }
 
 /** The command that sets a secret, encrypted and out of the shell's history and process list. */
-export function how(name: string): string {
+function how(name: string): string {
   const set = `pulumi config set --secret --path 'hermes:secrets.${name}'`;
   if (name === "gatewayToken") return `Run: openssl rand -hex 32 | ${set}`;
   if (KEY_SECRETS.includes(name)) return `Run: ssh-keygen -q -t ed25519 -N '' -f ${name} && ${set} < ${name}`;

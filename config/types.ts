@@ -117,7 +117,7 @@ export interface TelegramConfig {
   ownerId: string;
 }
 
-export interface VerifyConfig {
+interface VerifyConfig {
   /** End every `up` with an agent turn, not only with the gateway's readiness. */
   agentTurn: boolean;
 }

@@ -6,7 +6,7 @@ import type { Reader } from "./reader";
 export type Workspace =
   { kind: "folder"; entries: WorkspaceEntry[]; complete: boolean } | { kind: "missing" | "file" | "outside" };
 
-export interface WorkspaceEntry {
+interface WorkspaceEntry {
   /** Path in the workspace, with `/`. */
   path: string;
   /** `link`: a symbolic link to a file in the workspace; `leaving`: a link to anything else. */
@@ -17,7 +17,7 @@ export interface WorkspaceEntry {
 }
 
 /** Files that OpenClaw puts into every prompt, with the characters after which it cuts them (`bootstrapMaxChars`). */
-export const PROMPT_FILES: Readonly<Record<string, number>> = {
+const PROMPT_FILES: Readonly<Record<string, number>> = {
   "AGENTS.md": 20_000,
   "SOUL.md": 20_000,
   "TOOLS.md": 20_000,
@@ -29,10 +29,10 @@ export const PROMPT_FILES: Readonly<Record<string, number>> = {
 };
 
 /** Characters of all prompt files of one agent (`bootstrapTotalMaxChars`). */
-export const PROMPT_TOTAL = 60_000;
+const PROMPT_TOTAL = 60_000;
 
 /** Bytes of one workspace file: the bundle is read in previews and kept in the state. */
-export const FILE_MAX_BYTES = 256 * 1024;
+const FILE_MAX_BYTES = 256 * 1024;
 
 /** Bytes of all workspaces together. */
 export const TOTAL_MAX_BYTES = 1024 * 1024;

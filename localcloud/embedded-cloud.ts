@@ -127,7 +127,7 @@ export async function operatorEnvironment(lab: Lab, programs: Programs): Promise
 }
 
 /** All that the stack's configuration has different here: digests of what the lab serves, and the control server. */
-export async function stackOverrides(lab: Lab): Promise<Record<string, unknown>> {
+async function stackOverrides(lab: Lab): Promise<Record<string, unknown>> {
   const sources = await localSources(lab, committedNodeVersion(lab));
   return {
     "hermes:tailnet": { loginServer: `https://${ADDRESSES.headscale.name}` },
