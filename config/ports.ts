@@ -12,7 +12,8 @@ export function checkPorts(reader: Reader, key: string, value: unknown): void {
   if (Array.isArray(value)) return value.forEach((entry, i) => checkPorts(reader, `${key}[${i}]`, entry));
   if (typeof value === "object")
     return Object.entries(value).forEach(([name, entry]) => checkPorts(reader, `${key}.${name}`, entry));
-  const port = portIn(String(value as string | number | boolean));
+  const scalar = value as string | number | boolean;
+  const port = portIn(String(scalar));
   if (port === undefined) return;
   reader.reject(
     key,

@@ -16,12 +16,13 @@ function singleUse(reusable: unknown): Finding[] {
   return [{ found: "it is reusable: whoever reads the user data can join the tailnet", fix: "Set reusable to false." }];
 }
 
-function short(expiry: unknown): Finding[] {
+function short(value: unknown): Finding[] {
+  const expiry = value as string | number | null | undefined;
   if (expiry === UNKNOWN || Number(expiry) <= HOUR_S) return [];
   const found =
     expiry === undefined
       ? "it has no expiry, which means 90 days"
-      : `it works for ${String(expiry as string | number | null)} s`;
+      : `it works for ${String(expiry)} s`;
   return [{ found, fix: `Set expiry to ${HOUR_S} or less.` }];
 }
 

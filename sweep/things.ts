@@ -31,11 +31,11 @@ export interface Identity {
 type List = (account: Account, identity: Identity) => Promise<Thing[]>;
 
 export const text = (entry: Entry, key: string): string => {
-  const value = entry[key];
+  const value = entry[key] as string | number | boolean | null | undefined;
   // Printed: nothing in it may move a terminal's cursor.
   return value === undefined || value === null
     ? ""
-    : String(value as string | number | boolean).replace(/\p{Cc}+/gu, " ");
+    : String(value).replace(/\p{Cc}+/gu, " ");
 };
 
 export const born = (entry: Entry): string =>

@@ -48,8 +48,8 @@ function rules(cloud: Cloud, value: unknown, side: "sources" | "destinations"): 
     const dropletIds = numbers(target["droplet_ids"]);
     addresses.forEach(mustBeAddress);
     mustBeKnown(cloud, tags, dropletIds);
-    const ports =
-      rule["ports"] === undefined || rule["ports"] === null ? undefined : String(rule["ports"] as string | number);
+    const asked = rule["ports"] as string | number | null | undefined;
+    const ports = asked === undefined || asked === null ? undefined : String(asked);
     if (protocol !== "icmp") mustBePorts(ports);
     return { protocol, ...(ports === undefined ? {} : { ports }), target: { addresses, tags, dropletIds } };
   });

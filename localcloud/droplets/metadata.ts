@@ -52,7 +52,9 @@ const pathName = (name: string): string => (name === "ip_address" ? "address" : 
 
 function listing(node: unknown): string | undefined {
   if (node === undefined) return undefined;
-  if (typeof node !== "object" || node === null) return String(node as string | number | boolean | null);
+  if (node === null) return "null";
+  const scalar = node as string | number | boolean | object;
+  if (typeof scalar !== "object") return String(scalar);
   if (Array.isArray(node) && node.every((item) => typeof item !== "object")) return node.join("\n");
   return Object.entries(node)
     .map(([name, value]) => `${pathName(name)}${typeof value === "object" ? "/" : ""}`)

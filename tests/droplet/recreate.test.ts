@@ -213,7 +213,7 @@ async function botAnswers(text: string): Promise<string> {
       );
       const texts = later
         .filter(({ parameters }) => Number(parameters["chat_id"]) === FRIEND)
-        .map(({ parameters }) => String(parameters["text"] ?? ""))
+        .map(({ parameters }) => (parameters["text"] as string | undefined) ?? "")
         .filter((each) => each !== "");
       said = texts.join("\n");
       return texts.length > 0;

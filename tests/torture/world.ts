@@ -25,7 +25,7 @@ export interface World {
   /** What the engine and its plugins ask of the account, the tailnet and the droplets. */
   ledger: Ledger;
   droplets: FakeDroplets;
-  pulumi(args: string[], options?: RunOptions): Promise<Ended>;
+  pulumi: (args: string[], options?: RunOptions) => Promise<Ended>;
   /** Another configuration: one that goes in place, by every remote step. */
   edit(): Promise<void>;
   stop(): Promise<void>;
