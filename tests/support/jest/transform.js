@@ -1,0 +1,19 @@
+/**
+ * Compiles TypeScript for jest with esbuild, which is also what runs every program of hermes (tsx). It checks no types;
+ * `npm run check` does. Loading this is cheap, which counts: each worker does it even when every file is in jest's cache.
+ */
+const { createHash } = require("node:crypto");
+const { readFileSync } = require("node:fs");
+const { version } = require("esbuild/package.json");
+
+const OPTIONS = { loader: "ts", format: "cjs", target: "node20", sourcemap: "external", sourcesContent: false };
+const SELF = readFileSync(__filename);
+
+module.exports = {
+  getCacheKey: (source, path) =>
+    createHash("sha256").update(SELF).update(version).update(path).update("\0").update(source).digest("hex"),
+  process(source, path) {
+    const { code, map } = require("esbuild").transformSync(source, { ...OPTIONS, sourcefile: path });
+    return { code, map };
+  },
+};
