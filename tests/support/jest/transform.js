@@ -4,10 +4,11 @@
  */
 const { createHash } = require("node:crypto");
 const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
 const { version } = require("esbuild/package.json");
 
 const OPTIONS = { loader: "ts", format: "cjs", target: "node20", sourcemap: "external", sourcesContent: false };
-const SELF = readFileSync(__filename);
+const SELF = readFileSync(join(__dirname, "transform.js"));
 
 module.exports = {
   getCacheKey: (source, path) =>
