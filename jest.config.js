@@ -10,8 +10,6 @@ const kind = (name) => ({
   testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
   testEnvironment: "node",
   testEnvironmentOptions: { globalsCleanup: "off" },
-  // Ends a test that hangs. Not a measure of speed: on a busy machine jest's 5 s are over before a program has started.
-  testTimeout: 60_000,
   transform: { "^.+\\.ts$": `${support}/transform.js` },
   moduleNameMapper: {
     // hermes-apply imports its own files with the .ts ending that Node 24 wants.
@@ -21,4 +19,8 @@ const kind = (name) => ({
   },
 });
 
-module.exports = { projects: ["unit", "engine", "droplet", "ollama", "vm", "forge"].map(kind) };
+module.exports = {
+  projects: ["unit", "engine", "droplet", "ollama", "vm", "forge"].map((name) => kind(name)),
+  // Ends a test that hangs. Not a measure of speed: on a busy machine jest's 5 s are over before a program has started.
+  testTimeout: 60_000,
+};

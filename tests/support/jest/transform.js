@@ -1,5 +1,5 @@
 /**
- * Compiles TypeScript for jest with esbuild, which is also what runs every program of hermes (tsx). It checks no types;
+ * Compiles TypeScript for jest with esbuild, as scripts/typescript.js does for every program of hermes. It checks no types;
  * `npm run check` does. Loading this is cheap, which counts: each worker does it even when every file is in jest's cache.
  */
 const { createHash } = require("node:crypto");
