@@ -4,6 +4,7 @@ const { mkdtempSync, readdirSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { performance } = require("node:perf_hooks");
+const { setInterval } = require("node:timers");
 
 const project = join(__dirname, "..", "..");
 /** In the environment of everything that a run starts, however far away. */
@@ -22,6 +23,10 @@ class Run {
 
   constructor() {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => this.#interrupt(signal));
+    // npm passes a SIGTERM on to its shell, which ends without a word to us.
+    const { ppid } = process;
+    if (process.env["npm_lifecycle_event"] !== undefined)
+      setInterval(() => process.ppid === ppid || this.#interrupt("SIGTERM"), 500).unref();
   }
 
   /** @returns the program's exit code; 130 when a signal ended it */
@@ -58,7 +63,7 @@ class Run {
 
   #interrupt(signal) {
     this.interrupted = true;
-    if (this.#running?.exitCode !== null || this.#running.signalCode !== null) return;
+    if (this.#running === undefined || this.#running.exitCode !== null || this.#running.signalCode !== null) return;
     try {
       process.kill(-this.#running.pid, signal);
     } catch (error) {
