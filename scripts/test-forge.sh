@@ -5,5 +5,5 @@ set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
-node -r ./scripts/typescript.js tests/forge/prepare.ts
+node -r ./scripts/typescript.js tests/prepare.ts forge
 exec node node_modules/jest/bin/jest.js --selectProjects forge --runInBand "$@"

@@ -5,5 +5,5 @@ set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
-node -r ./scripts/typescript.js tests/ollama/prepare.ts
+node -r ./scripts/typescript.js tests/prepare.ts ollama
 exec node node_modules/jest/bin/jest.js --selectProjects ollama --runInBand "$@"

@@ -4,4 +4,5 @@ set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
+node -r ./scripts/typescript.js tests/prepare.ts vm
 exec node node_modules/jest/bin/jest.js --selectProjects vm --runInBand "$@"

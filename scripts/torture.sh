@@ -5,5 +5,5 @@ set -euo pipefail
 
 # shellcheck source=scripts/prepare.sh
 . "$(dirname "$0")/prepare.sh"
-node -r ./scripts/typescript.js tests/prepare.ts engine
+node -r ./scripts/typescript.js tests/prepare.ts torture
 exec node -r ./scripts/typescript.js tests/torture/run.ts "$@"

@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { toHtml } from "../fixtures/rendered";
+import { BROWSERS } from "../support/prerequisites";
 
-/** As Debian and others install it. */
-const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat([
   "--disable-background-networking",
   "--disable-component-update",
@@ -17,7 +16,7 @@ const WIDTH = 880;
 
 /** @throws Error that says what to install */
 function needBrowser(): string {
-  const program = PROGRAMS.find((path) => existsSync(path));
+  const program = BROWSERS.find((path) => existsSync(path));
   if (program === undefined) throw new Error("there is no Chromium. Install it: apt-get install -y chromium");
   return program;
 }

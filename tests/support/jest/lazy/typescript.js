@@ -1,0 +1,1 @@
+module.exports = require("../lazy")(() => require("../../../../node_modules/typescript"));
