@@ -10,7 +10,6 @@ jest.setTimeout(240_000);
 
 /** The fake droplets answer on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 253;
 
 interface Digest {
   steps?: PreviewStep[];
@@ -128,7 +127,7 @@ asRoot("an edit", () => {
   const droplet = () => Object.values(world.bench.digitalocean.state.droplets)[0];
 
   beforeAll(async () => {
-    world = await startWorld("bare", SLOT);
+    world = await startWorld("bare");
     await make({ values: BASE, secrets: BASE_SECRETS });
     await up();
     keep();

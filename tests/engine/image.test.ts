@@ -7,14 +7,13 @@ jest.setTimeout(240_000);
 
 /** The fake droplets answer on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 249;
 
 asRoot("the stack hermes, when an image is baked", () => {
   let world: World;
   let account: Account;
   let wanted: WantedImage;
   beforeAll(async () => {
-    world = await startWorld("volume", SLOT);
+    world = await startWorld("volume");
     account = new Account({ token: DIGITALOCEAN_TOKEN, apiUrl: world.bench.digitalocean.url, pauseMs: 1 });
     const values = Object.entries(COMMITTED).map(([key, value]) => [key.replace("hermes:", ""), value]);
     wanted = wantedImage(Object.fromEntries(values)) as WantedImage;

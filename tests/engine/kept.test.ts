@@ -5,12 +5,11 @@ jest.setTimeout(240_000);
 
 /** The fake droplets answer on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 252;
 
 asRoot("what stays", () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld("volume", SLOT);
+    world = await startWorld("volume");
     await up();
   });
   afterAll(() => world.stop());

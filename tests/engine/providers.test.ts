@@ -28,13 +28,12 @@ const changing = (steps: PreviewStep[]): string[] =>
 /** The text of every tailnet key that was made. */
 const secretsMade = (): string[] => Array.from({ length: 9 }, (_, n) => `FAKESECRET${n + 1}`);
 
-async function mustHideSecrets(text: string): Promise<void> {
+function mustHideSecrets(text: string): void {
   for (const secret of secretsMade()) expect(text).not.toContain(secret);
 }
 
-async function idOfDroplet(): Promise<string | undefined> {
-  return (await bench.resources()).find((resource) => resource.type.endsWith(":Droplet"))?.id;
-}
+const dropletInState = () => bench.deployment().resources?.find(({ type }) => type.endsWith(":Droplet"));
+const idOfDroplet = (): string | undefined => dropletInState()?.id;
 
 describe("one stack, from nothing to nothing", () => {
   it("creates tag, firewall and droplet in that order, and the firewall covers the machine before it starts", async () => {
@@ -48,13 +47,13 @@ describe("one stack, from nothing to nothing", () => {
     const before = bench.substrate.record.slice(0, created).filter((entry) => entry.call === "applyFirewalls");
     expect(before.at(-1)?.args[0]).toMatchObject([{ covered: true, inbound: [] }]);
     expect(output).toContain("hello");
-    await mustHideSecrets(output);
+    mustHideSecrets(output);
   }, 60_000);
 
   it("gives the machine the tailnet key in its user data, and keeps it out of the state and the preview", async () => {
     const spec = bench.substrate.record.find((entry) => entry.call === "createDroplet")?.args[0];
     expect(spec).toMatchObject({ userData: expect.stringContaining("FAKESECRET1") as string });
-    await mustHideSecrets(await bench.stateText());
+    mustHideSecrets(bench.stateText());
   }, 30_000);
 
   it("changes nothing when nothing changed", async () => {
@@ -63,24 +62,24 @@ describe("one stack, from nothing to nothing", () => {
     expect(changing(steps)).toEqual([]);
     expect(changeSummary).toEqual({ same: 8 });
     expect(deeds(bench.digitalocean, from)).toEqual([]);
-    await mustHideSecrets(raw);
+    mustHideSecrets(raw);
   }, 30_000);
 
   it("finds no drift, keeps secrets secret through a refresh, and puts back what drifted", async () => {
     const quiet = await bench.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
     expect([quiet.code, quiet.output]).toEqual([0, expect.stringContaining("8 unchanged")]);
-    await mustHideSecrets(await bench.stateText());
+    mustHideSecrets(bench.stateText());
 
     const firewall = Object.values(bench.digitalocean.state.firewalls)[0]!;
     firewall.outbound[0]!.ports = "22";
     const drifted = await bench.preview("--refresh");
     expect(changing(drifted.steps).filter((step) => !step.startsWith("refresh"))).toEqual(["update Firewall"]);
-    await mustHideSecrets(drifted.raw);
+    mustHideSecrets(drifted.raw);
     firewall.outbound[0]!.ports = "443";
   }, 60_000);
 
   it("edits a firewall in place, and leaves the droplet alone when its user data changed", async () => {
-    const droplet = await idOfDroplet();
+    const droplet = idOfDroplet();
     config({ ports: "80", text: "second" });
     const { steps } = await bench.preview();
     expect(changing(steps)).toEqual(["update Firewall", "update Command"]);
@@ -90,7 +89,7 @@ describe("one stack, from nothing to nothing", () => {
     const from = bench.digitalocean.calls.length;
     const { output } = await bench.up();
     expect(deeds(bench.digitalocean, from)).toEqual(["PUT /v2/firewalls/ID"]);
-    expect(await idOfDroplet()).toBe(droplet);
+    expect(idOfDroplet()).toBe(droplet);
     expect(output).toContain("second");
   }, 60_000);
 
@@ -106,11 +105,11 @@ describe("one stack, from nothing to nothing", () => {
 
   it("replaces key and droplet by the trigger: old one down first, volume kept, new key in the new user data", async () => {
     config({ ports: "80", text: "third", revision: 2 });
-    const droplet = await idOfDroplet();
+    const droplet = idOfDroplet();
     const volume = Object.keys(bench.digitalocean.state.volumes);
     const preview = await bench.preview();
     expect(changing(preview.steps)).toEqual(["replace TailnetKey", "replace Droplet", "replace Command"]);
-    await mustHideSecrets(preview.raw);
+    mustHideSecrets(preview.raw);
 
     const from = bench.digitalocean.calls.length;
     await bench.up();
@@ -120,7 +119,7 @@ describe("one stack, from nothing to nothing", () => {
       "DELETE /v2/droplets/ID",
       "POST /v2/droplets",
     ]);
-    expect(await idOfDroplet()).not.toBe(droplet);
+    expect(idOfDroplet()).not.toBe(droplet);
     expect(Object.keys(bench.digitalocean.state.volumes)).toEqual(volume);
     const specs = bench.substrate.record
       .filter((entry) => entry.call === "createDroplet")
@@ -129,7 +128,7 @@ describe("one stack, from nothing to nothing", () => {
       userData: expect.stringMatching(/third .*FAKESECRET2/) as string,
       volumeIds: volume,
     });
-    await mustHideSecrets(await bench.stateText());
+    mustHideSecrets(bench.stateText());
   }, 90_000);
 
   it("keeps a droplet that never became active in the state, and destroys it with all the rest", async () => {
@@ -138,14 +137,13 @@ describe("one stack, from nothing to nothing", () => {
     const failed = await bench.pulumi(["up", "--yes", "--skip-preview"]);
     expect(failed.code).not.toBe(0);
     expect(failed.output).toMatch(/Error waiting for droplet \(\d+\) to become ready: timeout/);
-    const stored = (await bench.resources()).find((resource) => resource.type.endsWith(":Droplet"));
-    expect(stored?.initErrors).toHaveLength(1);
-    await mustHideSecrets(failed.output);
+    expect(dropletInState()?.initErrors).toHaveLength(1);
+    mustHideSecrets(failed.output);
 
     bench.digitalocean.timings.activeMs = 0;
     const destroyed = await bench.pulumi(["destroy", "--yes", "--skip-preview"]);
     expect(destroyed.code).toBe(0);
-    expect(await bench.resources()).toEqual([]);
+    expect(bench.deployment().resources ?? []).toEqual([]);
     expect(bench.digitalocean.state).toMatchObject({ droplets: {}, volumes: {}, firewalls: {}, keys: {}, tags: [] });
     expect(bench.tailscale.keys.size).toBe(0);
     await bench.digitalocean.idle();

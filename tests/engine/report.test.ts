@@ -19,7 +19,6 @@ jest.setTimeout(3 * UP_MS);
 
 /** The fake droplets answer on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 250;
 const PROJECT = join(__dirname, "..", "..");
 const OFFENDING = join(PROJECT, "tests/fixtures/offending-program");
 const RECORD = process.env["HERMES_RECORD"] === "1";
@@ -108,7 +107,7 @@ asRoot("the report of a real engine's preview", () => {
   let base = "";
 
   beforeAll(async () => {
-    world = await startWorld("bare", SLOT);
+    world = await startWorld("bare");
     normaliser = new Normaliser(PROJECT);
     base = readFileSync(configFile(), "utf8");
   });

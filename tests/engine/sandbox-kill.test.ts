@@ -14,7 +14,6 @@ const FIRST = Number(process.env["HERMES_KILL_SEED"] ?? 101);
 jest.setTimeout(600_000);
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 61;
 let world: SandboxWorld;
 
 /** Numbers from 0 to 1 that follow from a seed. */
@@ -79,7 +78,7 @@ asRoot("a sandbox whose making or removal is killed", () => {
   const usual = { create: 0, destroy: 0 };
 
   beforeAll(async () => {
-    world = await startSandboxWorld(SLOT);
+    world = await startSandboxWorld();
     for (const verb of ["create", "destroy"] as const) {
       const before = calls();
       const { code, output } = await world.hermes("sandbox", verb, "calm");

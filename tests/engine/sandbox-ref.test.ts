@@ -11,7 +11,6 @@ jest.setTimeout(600_000);
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 const PROJECT = join(__dirname, "../..");
-const SLOT = 62;
 
 asRoot("hermes sandbox create --ref", () => {
   let world: SandboxWorld;
@@ -56,7 +55,7 @@ asRoot("hermes sandbox create --ref", () => {
   }
 
   beforeAll(async () => {
-    world = await startSandboxWorld(SLOT, (project) => void copyTracked(PROJECT, project));
+    world = await startSandboxWorld((project) => void copyTracked(PROJECT, project));
     git("init", "--quiet", "--initial-branch=main");
     // A link is no folder, so the rule for the folder does not hold for it.
     appendFileSync(join(world.project, ".git/info/exclude"), "node_modules\n");

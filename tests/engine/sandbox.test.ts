@@ -10,7 +10,6 @@ jest.setTimeout(600_000);
 /** The fake droplets listen on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
-const SLOT = 60;
 let world: SandboxWorld;
 
 const fine = ({ code, output, stdout }: Ended): string => {
@@ -46,7 +45,7 @@ async function post(path: string, body: object): Promise<void> {
 
 asRoot("hermes sandbox", () => {
   beforeAll(async () => {
-    world = await startSandboxWorld(SLOT);
+    world = await startSandboxWorld();
   });
   afterAll(() => world?.stop());
 
