@@ -220,8 +220,8 @@ function environmentOf(
     // Nobody listens there: the lists that came with hermes serve.
     HERMES_OPENROUTER_URL: "http://127.0.0.1:9/api/v1",
     HERMES_NPM_URL: "http://127.0.0.1:9",
-    // jest's own NODE_OPTIONS and colours are not for the program.
-    NODE_OPTIONS: "",
+    // In place of jest's own; its colours are not for the program either.
+    NODE_OPTIONS: `--require=${JSON.stringify(join(__dirname, "../support/lazy-modules.cjs"))}`,
     NO_COLOR: "1",
   };
 }
