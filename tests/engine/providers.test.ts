@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { deeds, startBench, type EngineBench, type PreviewStep } from "./harness";
 
+jest.setTimeout(600_000);
+
 /**
  * The real engine, the provider plugins that this machine has, the emulated account: what hermes relies on of them.
  * One stack lives through the whole file, each test from where the one before left it.
@@ -12,11 +14,11 @@ let bench: EngineBench;
 
 beforeAll(async () => {
   bench = await startBench({ program: PROGRAM });
-}, 60_000);
+});
 
 afterAll(async () => {
   await bench?.stop();
-}, 30_000);
+});
 
 const config = (values: Record<string, unknown>): void =>
   bench.configure(Object.fromEntries(Object.entries(values).map(([key, value]) => [`engine-program:${key}`, value])));
@@ -48,13 +50,13 @@ describe("one stack, from nothing to nothing", () => {
     expect(before.at(-1)?.args[0]).toMatchObject([{ covered: true, inbound: [] }]);
     expect(output).toContain("hello");
     mustHideSecrets(output);
-  }, 60_000);
+  });
 
   it("gives the machine the tailnet key in its user data, and keeps it out of the state and the preview", async () => {
     const spec = bench.substrate.record.find((entry) => entry.call === "createDroplet")?.args[0];
     expect(spec).toMatchObject({ userData: expect.stringContaining("FAKESECRET1") as string });
     mustHideSecrets(bench.stateText());
-  }, 30_000);
+  });
 
   it("changes nothing when nothing changed", async () => {
     const from = bench.digitalocean.calls.length;
@@ -63,7 +65,7 @@ describe("one stack, from nothing to nothing", () => {
     expect(changeSummary).toEqual({ same: 8 });
     expect(deeds(bench.digitalocean, from)).toEqual([]);
     mustHideSecrets(raw);
-  }, 30_000);
+  });
 
   it("finds no drift, keeps secrets secret through a refresh, and puts back what drifted", async () => {
     const quiet = await bench.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
@@ -76,7 +78,7 @@ describe("one stack, from nothing to nothing", () => {
     expect(changing(drifted.steps).filter((step) => !step.startsWith("refresh"))).toEqual(["update Firewall"]);
     mustHideSecrets(drifted.raw);
     firewall.outbound[0]!.ports = "443";
-  }, 60_000);
+  });
 
   it("edits a firewall in place, and leaves the droplet alone when its user data changed", async () => {
     const droplet = idOfDroplet();
@@ -91,7 +93,7 @@ describe("one stack, from nothing to nothing", () => {
     expect(deeds(bench.digitalocean, from)).toEqual(["PUT /v2/firewalls/ID"]);
     expect(idOfDroplet()).toBe(droplet);
     expect(output).toContain("second");
-  }, 60_000);
+  });
 
   it("shows a new droplet size as an update, and a volume that would shrink as an error", async () => {
     config({ ports: "80", text: "second", size: "s-2vcpu-4gb" });
@@ -101,7 +103,7 @@ describe("one stack, from nothing to nothing", () => {
     const refused = await bench.pulumi(["preview"]);
     expect(refused.code).not.toBe(0);
     expect(refused.output).toContain("can only be expanded and not shrunk");
-  }, 60_000);
+  });
 
   it("replaces key and droplet by the trigger: old one down first, volume kept, new key in the new user data", async () => {
     config({ ports: "80", text: "third", revision: 2 });
@@ -129,7 +131,7 @@ describe("one stack, from nothing to nothing", () => {
       volumeIds: volume,
     });
     mustHideSecrets(bench.stateText());
-  }, 90_000);
+  });
 
   it("keeps a droplet that never became active in the state, and destroys it with all the rest", async () => {
     config({ ports: "80", text: "fourth", revision: 3, createTimeout: "3s" });
@@ -148,7 +150,7 @@ describe("one stack, from nothing to nothing", () => {
     expect(bench.tailscale.keys.size).toBe(0);
     await bench.digitalocean.idle();
     expect(bench.digitalocean.state.problems).toEqual([]);
-  }, 90_000);
+  });
 
   it("says what the API said when the token is wrong, and makes nothing", async () => {
     config({});
@@ -160,5 +162,5 @@ describe("one stack, from nothing to nothing", () => {
     expect(bench.digitalocean.calls.slice(from).every((call) => call.status === 401)).toBe(true);
     await bench.pulumi(["destroy", "--yes", "--skip-preview"]);
     expect(bench.digitalocean.state.droplets).toEqual({});
-  }, 60_000);
+  });
 });
