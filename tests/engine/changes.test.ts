@@ -59,15 +59,16 @@ const named = (names: readonly string[]): Effect[] => {
   return rows;
 };
 
-/** Made together, they bring exactly what the table says of each. */
+/** Made together, they bring exactly what the table says of all of them. */
 async function expectRows(names: readonly string[]): Promise<void> {
   const rows = named(names);
   for (const { edit: name } of rows) make(EDITS[name] ?? {});
   const found = await previewed();
-  for (const { edit: name, steps, droplet } of rows) {
+  const steps = [...new Set(rows.flatMap((row) => row.steps))].sort();
+  for (const { edit: name, droplet } of rows) {
     const refused = droplet === "refused";
     const because = found.refused === refused ? "" : found.said;
-    const expected = { name, because: "", refused, steps: [...steps].sort() };
+    const expected = { name, because: "", refused, steps };
     expect({ name, because, refused: found.refused, steps: found.steps }).toEqual(expected);
     for (const [of, words] of Object.entries(WORDS)) {
       if (of === droplet) expect(found.said).toMatch(words);
@@ -76,21 +77,24 @@ async function expectRows(names: readonly string[]): Promise<void> {
   }
 }
 
-/** One preview each. */
-const BEFORE = ["`region`, without a volume", "`tailnet.ephemeral`, without a volume", "`volumeGiB` from 0"];
+/** Before there is a volume; those of a list share a preview. */
+const BEFORE = [["`region`, without a volume", "`tailnet.ephemeral`, without a volume"], ["`volumeGiB` from 0"]];
+/** Once the droplet was resized. */
 const AFTER = ["`size` with a disk smaller than the droplet's", "`ollama`, where one fits"];
+/** They bring different steps, so one preview shows those of each. */
+const APART = ["`growDisk`", "`volumeGiB` up"];
+const ELSEWHERE = [...BEFORE.flat(), ...AFTER, ...APART, ...ON_MOCKS];
 const ALONE = EFFECTS.filter(
-  ({ edit: name, droplet }) =>
-    /refused|reboot/.test(droplet) || /deployKey`|hostKey`|`growDisk`$|^`access`|taken away|`volumeGiB` up/.test(name),
+  ({ edit: name, droplet }) => /refused|reboot/.test(droplet) || /deployKey`|hostKey`|^`access`|taken away/.test(name),
 )
   .map(({ edit: name }) => name)
-  .filter((name) => ![...BEFORE, ...AFTER, ...ON_MOCKS].includes(name));
+  .filter((name) => !ELSEWHERE.includes(name));
 
 /** Those that bring the same steps share a preview; that each of them does is in tests/unit/changes-effects.test.ts. */
 function together(): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const { edit: name, steps } of EFFECTS) {
-    if ([...BEFORE, ...AFTER, ...ON_MOCKS, ...ALONE].includes(name)) continue;
+    if ([...ELSEWHERE, ...ALONE].includes(name)) continue;
     const key = steps.includes("replace slot")
       ? "another node"
       : steps.includes("replace Droplet")
@@ -116,7 +120,7 @@ asRoot("an edit", () => {
   afterAll(() => world.stop());
 
   describe("of a stack without a volume", () => {
-    it.each(BEFORE)("%s", (name) => expectRows([name]));
+    it.each(BEFORE.map((names) => [names.join("; "), names] as const))("%s", (_, names) => expectRows(names));
 
     it("that gives it one replaces the droplet", async () => {
       const [calls, id] = [world.bench.digitalocean.calls.length, droplet()?.id];
@@ -132,6 +136,8 @@ asRoot("an edit", () => {
 
   describe("of a stack with a volume", () => {
     it.each(ALONE)("%s", (name) => expectRows([name]));
+
+    it(APART.join("; "), () => expectRows(APART));
 
     it.each([...together()])("%s: as the table says", (_, names) => expectRows(names));
   });
