@@ -89,6 +89,8 @@ export interface EngineBench {
    * @param env - over the bench's environment
    */
   keepProviders(env?: Record<string, string>): Promise<void>;
+  /** Each run starts its own again. */
+  dismissProviders(): void;
   /** Runs pulumi to its end; killed with all its children after the timeout. */
   pulumi(args: string[], options?: RunOptions): Promise<Ended>;
   /** `pulumi up` without a preview; throws with its output when it fails. */
@@ -187,6 +189,7 @@ async function assemble(parts: Parts): Promise<EngineBench> {
         startProvider(running, name, { cwd: program, env: { ...environment, ...env } });
       environment["PULUMI_DEBUG_PROVIDERS"] = (await Promise.all(PLUGINS.map(start))).join();
     },
+    dismissProviders: () => void delete environment["PULUMI_DEBUG_PROVIDERS"],
     pulumi: (args, runOptions) => pulumi([...args, ...(needsConfig(args) ? withConfig : onStack)], runOptions),
     up: (...args) => must(["up", "--yes", "--skip-preview", ...args, ...withConfig]),
     preview: async (...args) => {

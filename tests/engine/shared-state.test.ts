@@ -27,6 +27,7 @@ beforeAll(async () => {
   const key = { keyId: "key-of-the-team", secret: "secret-of-the-team" };
   store = await startObjectStore({ program, dir: join(dir, "buckets"), buckets: ["state", "moved"], ...key });
   bench = await startBench({ program: PROGRAM, env: bucketEnvironment(store), timings: { activeMs: NEVER_MS } });
+  await bench.keepProviders();
 });
 
 afterAll(async () => {
@@ -97,8 +98,9 @@ it("moves from one backend to the other without a change", async () => {
 });
 
 it("is free again by pulumi cancel after the first engine was killed", async () => {
+  bench.dismissProviders();
   bench.digitalocean.timings.actionMs = NEVER_MS;
-  await bench.pulumi(["config", "set", "engine-program:size", "s-2vcpu-4gb"]);
+  bench.configure({ "engine-program:size": "s-2vcpu-4gb" });
   const { ended } = await startBusyEngine("POST /v2/droplets/ID/actions power_off");
   await killAll(bench.dir);
   await ended;
