@@ -8,7 +8,8 @@ const DEBUGGER = /\/closure\/v8Hooks$/;
 const load = Module._load;
 
 Module._load = function (request, ...rest) {
-  if (DEBUGGER.test(request)) return { ...load.call(this, request, ...rest), isInitializedAsync: async () => undefined };
+  if (DEBUGGER.test(request))
+    return { ...load.call(this, request, ...rest), isInitializedAsync: async () => undefined };
   if (!HEAVY.has(request)) return load.call(this, request, ...rest);
   let loaded;
   const real = () => (loaded ??= load.call(this, request, ...rest));
