@@ -6,7 +6,7 @@ import { editStackFile } from "../support/stack-file";
 import { deeds, type PreviewStep } from "./harness";
 import { startWorld, type World } from "../torture/world";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 interface Digest {
   steps?: PreviewStep[];

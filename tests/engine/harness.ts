@@ -66,7 +66,7 @@ interface Checkpoint {
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string;
-  /** A guard against a run that hangs. @default 300 s */
+  /** A guard against a run that hangs. @default 600 s */
   timeoutMs?: number;
 }
 
@@ -154,7 +154,7 @@ async function assemble(parts: Parts): Promise<EngineBench> {
   const engine = await ensureEngine(cache, (line) => process.stderr.write(`${line}\n`));
   const environment = { ...environmentOf(dir, { cache, engine }, digitalocean, tailscale), ...options.env };
 
-  const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 300_000 } = {}) =>
+  const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 600_000 } = {}) =>
     runGroup(running, "pulumi", [...args, "--cwd", program, "--non-interactive"], {
       env: { ...environment, ...env },
       stdin,

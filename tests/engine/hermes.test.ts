@@ -2,7 +2,7 @@ import { expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
 import { COMMITTED, deeds, PROGRAM, startBench, type EngineBench } from "./harness";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 let bench: EngineBench;
 

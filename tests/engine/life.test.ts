@@ -5,7 +5,7 @@ import { newKey } from "../../cli/init";
 import { asRoot, expectSuccess } from "../support/engine";
 import { startWorld, type World } from "../torture/world";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 asRoot("the stack hermes", () => {
   let world: World;

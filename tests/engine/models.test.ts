@@ -7,7 +7,7 @@ import { expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
 import { COMMITTED, deeds, PROGRAM, startBench, type Ended, type EngineBench } from "./harness";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 const CHAIN = COMMITTED["hermes:models"] as object;
 const GEMMA = "google/gemma-4-31b-it:free";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { deeds, startBench, type EngineBench, type PreviewStep } from "./harness";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 /**
  * The real engine, the provider plugins that this machine has, the emulated account: what hermes relies on of them.

@@ -15,7 +15,7 @@ import { startWorld, type World } from "../torture/world";
 import { startBench } from "./harness";
 import { Normaliser, trimmedPreview, trimmedResources } from "./normal";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 const PROJECT = join(__dirname, "..", "..");
 const OFFENDING = join(PROJECT, "tests/fixtures/offending-program");

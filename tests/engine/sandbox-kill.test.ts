@@ -12,7 +12,7 @@ import { startSandboxWorld, type Running, type SandboxWorld } from "../fixtures/
 const KILLS = Number(process.env["HERMES_KILLS"] ?? 3);
 const FIRST = Number(process.env["HERMES_KILL_SEED"] ?? 101);
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 let world: SandboxWorld;
 

@@ -6,7 +6,7 @@ import { copyTracked } from "../fixtures/tracked";
 import { asRoot, expectSuccess } from "../support/engine";
 import { deeds, type Ended } from "./harness";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 const PROJECT = join(__dirname, "../..");
 

@@ -6,7 +6,7 @@ import { asRoot, expectSuccess } from "../support/engine";
 import { deeds, DIGITALOCEAN_TOKEN, type Ended } from "./harness";
 
 /** A real engine and the real command; the account records, and its droplets answer without having booted. */
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 /** Enough that two expire, one fails, and some are left. */
 const MANY = 5;

@@ -15,7 +15,7 @@ const UP = ["up", "--yes", "--skip-preview"];
 const DESTROY = ["destroy", "--yes", "--skip-preview"];
 const NEVER_MS = 3_600_000;
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 let dir: string;
 let store: ObjectStore;

@@ -2,7 +2,7 @@ import { asRoot } from "../support/engine";
 import type { Case, Kind } from "../torture/cases";
 import { cleanRun, runCase, type Clean, type Result } from "../torture/course";
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 /** `npm run torture` has all cases; these are the ones that cost money or trust. */
 

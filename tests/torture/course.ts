@@ -11,7 +11,8 @@ import { startWorld, type World } from "./world";
 const PROJECT = join(__dirname, "..", "..");
 /** Runs of the same command after the struck one. */
 const MOST_RUNS = 3;
-const RUN_TIMEOUT_MS = 180_000;
+/** A guard against a run that hangs: one that it kills leaves its lock, and takes another course. */
+const RUN_TIMEOUT_MS = 600_000;
 /** How long a droplet may take to become active, where it cannot before the run ends. */
 const PATIENCE = "4s";
 
