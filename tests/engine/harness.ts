@@ -224,7 +224,7 @@ function environmentOf(
     HERMES_OPENROUTER_URL: "http://127.0.0.1:9/api/v1",
     HERMES_NPM_URL: "http://127.0.0.1:9",
     // In place of jest's own; its colours are not for the program either.
-    NODE_OPTIONS: `--require=${JSON.stringify(join(__dirname, "../support/lazy-modules.cjs"))}`,
+    NODE_OPTIONS: `--require=${JSON.stringify(join(__dirname, "../support/lazy-modules.js"))}`,
     NO_COLOR: "1",
   };
 }
