@@ -19,7 +19,6 @@ interface Measured {
 
 type Hermes = (...args: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
 
-const SLOT = 62;
 const option = (name: string): string | undefined => process.argv[process.argv.indexOf(name) + 1];
 const parallel = process.argv.includes("--parallel") ? (option("--parallel") ?? "3") : "3";
 
@@ -40,7 +39,7 @@ async function measure(what: string, count: number, hermes: Hermes, calls: () =>
 }
 
 async function recorded(): Promise<Measured[]> {
-  const world = await startSandboxWorld(SLOT);
+  const world = await startSandboxWorld();
   try {
     const calls = async (): Promise<number> => world.bench.digitalocean.calls.length;
     // The first one warms the caches of the disk for all.

@@ -1,16 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { dump, load } from "js-yaml";
 import { EFFECTS, type Effect, type OnDroplet, type Step } from "../../changes/effects";
-import { BASE, BASE_SECRETS, EDITS, merged, ON_MOCKS, type Edit, type Values } from "../fixtures/edits";
+import { BASE, BASE_SECRETS, EDITS, ON_MOCKS, type Edit } from "../fixtures/edits";
+import { asRoot, expectSuccess } from "../support/engine";
+import { editStackFile } from "../support/stack-file";
 import { deeds, type PreviewStep } from "./harness";
 import { startWorld, type World } from "../torture/world";
 
-jest.setTimeout(240_000);
-
-/** The fake droplets answer on port 22. */
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 253;
+jest.setTimeout(1_200_000);
 
 interface Digest {
   steps?: PreviewStep[];
@@ -19,28 +15,11 @@ interface Digest {
 
 let world: World;
 
-const configFile = (): string => join(world.bench.dir, "Pulumi.hermes.yaml");
+/** Into the stack's file. */
+const make = ({ values = {}, secrets = {} }: Edit): void => editStackFile(world.bench.configFile, values, secrets);
 
-/** Values into those that stand in the stack's file, secrets of the file kept. */
-function edit(change: Values): void {
-  const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
-  writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
-}
-
-async function setSecret(name: string, value: string): Promise<void> {
-  const set = await world.pulumi(["config", "set", `hermes:secrets.${name}`, "--secret", "--path"], { stdin: value });
-  if (set.code !== 0) throw new Error(set.output);
-}
-
-async function make({ values = {}, secrets = {} }: Edit): Promise<void> {
-  for (const [name, value] of Object.entries(secrets)) await setSecret(name, value);
-  edit(values);
-}
-
-async function up(...args: string[]): Promise<void> {
-  const { code, output } = await world.pulumi(["up", "--yes", "--skip-preview", ...args]);
-  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
-}
+const up = async (...args: string[]): Promise<void> =>
+  expectSuccess(await world.pulumi(["up", "--yes", "--skip-preview", ...args]));
 
 /** The steps that a preview announces, components left out, and what it says; or why it refuses. */
 async function previewed(...args: string[]): Promise<{ steps: Step[]; said: string; refused: boolean }> {
@@ -80,15 +59,16 @@ const named = (names: readonly string[]): Effect[] => {
   return rows;
 };
 
-/** Made together, they bring exactly what the table says of each. */
+/** Made together, they bring exactly what the table says of all of them. */
 async function expectRows(names: readonly string[]): Promise<void> {
   const rows = named(names);
-  for (const { edit: name } of rows) await make(EDITS[name] ?? {});
+  for (const { edit: name } of rows) make(EDITS[name] ?? {});
   const found = await previewed();
-  for (const { edit: name, steps, droplet } of rows) {
+  const steps = [...new Set(rows.flatMap((row) => row.steps))].sort();
+  for (const { edit: name, droplet } of rows) {
     const refused = droplet === "refused";
     const because = found.refused === refused ? "" : found.said;
-    const expected = { name, because: "", refused, steps: [...steps].sort() };
+    const expected = { name, because: "", refused, steps };
     expect({ name, because, refused: found.refused, steps: found.steps }).toEqual(expected);
     for (const [of, words] of Object.entries(WORDS)) {
       if (of === droplet) expect(found.said).toMatch(words);
@@ -97,21 +77,24 @@ async function expectRows(names: readonly string[]): Promise<void> {
   }
 }
 
-/** One preview each. */
-const BEFORE = ["`region`, without a volume", "`tailnet.ephemeral`, without a volume", "`volumeGiB` from 0"];
+/** Before there is a volume; those of a list share a preview. */
+const BEFORE = [["`region`, without a volume", "`tailnet.ephemeral`, without a volume"], ["`volumeGiB` from 0"]];
+/** Once the droplet was resized. */
 const AFTER = ["`size` with a disk smaller than the droplet's", "`ollama`, where one fits"];
+/** They bring different steps, so one preview shows those of each. */
+const APART = ["`growDisk`", "`volumeGiB` up"];
+const ELSEWHERE = [...BEFORE.flat(), ...AFTER, ...APART, ...ON_MOCKS];
 const ALONE = EFFECTS.filter(
-  ({ edit: name, droplet }) =>
-    /refused|reboot/.test(droplet) || /deployKey`|hostKey`|`growDisk`$|^`access`|taken away|`volumeGiB` up/.test(name),
+  ({ edit: name, droplet }) => /refused|reboot/.test(droplet) || /deployKey`|hostKey`|^`access`|taken away/.test(name),
 )
   .map(({ edit: name }) => name)
-  .filter((name) => ![...BEFORE, ...AFTER, ...ON_MOCKS].includes(name));
+  .filter((name) => !ELSEWHERE.includes(name));
 
 /** Those that bring the same steps share a preview; that each of them does is in tests/unit/changes-effects.test.ts. */
 function together(): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const { edit: name, steps } of EFFECTS) {
-    if ([...BEFORE, ...AFTER, ...ON_MOCKS, ...ALONE].includes(name)) continue;
+    if ([...ELSEWHERE, ...ALONE].includes(name)) continue;
     const key = steps.includes("replace slot")
       ? "another node"
       : steps.includes("replace Droplet")
@@ -124,24 +107,24 @@ function together(): Map<string, string[]> {
 
 asRoot("an edit", () => {
   let base = "";
-  const keep = () => void (base = readFileSync(configFile(), "utf8"));
+  const keep = () => void (base = readFileSync(world.bench.configFile, "utf8"));
   const droplet = () => Object.values(world.bench.digitalocean.state.droplets)[0];
 
   beforeAll(async () => {
-    world = await startWorld("bare", SLOT);
-    await make({ values: BASE, secrets: BASE_SECRETS });
+    world = await startWorld("bare", { keepProviders: true });
+    make({ values: BASE, secrets: BASE_SECRETS });
     await up();
     keep();
   });
-  beforeEach(() => writeFileSync(configFile(), base));
+  beforeEach(() => writeFileSync(world.bench.configFile, base));
   afterAll(() => world.stop());
 
   describe("of a stack without a volume", () => {
-    it.each(BEFORE)("%s", (name) => expectRows([name]));
+    it.each(BEFORE.map((names) => [names.join("; "), names] as const))("%s", (_, names) => expectRows(names));
 
     it("that gives it one replaces the droplet", async () => {
       const [calls, id] = [world.bench.digitalocean.calls.length, droplet()?.id];
-      await make(EDITS["`volumeGiB` from 0"] ?? {});
+      make(EDITS["`volumeGiB` from 0"] ?? {});
       await up();
       expect(deeds(world.bench.digitalocean, calls)).toEqual(
         expect.arrayContaining(["POST /v2/volumes", "DELETE /v2/droplets/ID", "POST /v2/droplets"]),
@@ -154,24 +137,15 @@ asRoot("an edit", () => {
   describe("of a stack with a volume", () => {
     it.each(ALONE)("%s", (name) => expectRows([name]));
 
-    it.each([...together()])("%s: as the table says", (_, names) => expectRows(names));
-  });
+    it(APART.join("; "), () => expectRows(APART));
 
-  it("of the bot's token, to another bot's, gives the same droplet the other's tag", async () => {
-    const id = droplet()?.id;
-    await make({ secrets: { telegramBotToken: "987654321:AAE-engine-test-token-of-another" } });
-    await up();
-    const bots = (tags: string[] = []): string[] => tags.filter((tag) => tag.startsWith("hermes-telegram-bot:"));
-    expect(droplet()?.id).toBe(id);
-    expect(bots(droplet()?.tags)).toEqual(["hermes-telegram-bot:987654321"]);
-    expect(bots(world.bench.digitalocean.state.tags)).toEqual(["hermes-telegram-bot:987654321"]);
-    keep();
+    it.each([...together()])("%s: as the table says", (_, names) => expectRows(names));
   });
 
   describe("of the size", () => {
     it("is made in place beside a volume that grows, and leaves the disk", async () => {
       const calls = world.bench.digitalocean.calls.length;
-      edit({ "hermes:volumeGiB": 20, "hermes:size": "s-2vcpu-4gb" });
+      make({ values: { "hermes:volumeGiB": 20, "hermes:size": "s-2vcpu-4gb" } });
       await up();
       const onDroplet = ["power_off", "resize", "power_on"].map((type) => `POST /v2/droplets/ID/actions ${type}`);
       expect(deeds(world.bench.digitalocean, calls).sort()).toEqual(
@@ -181,10 +155,18 @@ asRoot("an edit", () => {
       keep();
     });
 
-    it("takes the disk along with growDisk", async () => {
-      edit({ "hermes:size": "s-4vcpu-8gb", "hermes:growDisk": true });
+    it("takes the disk along with growDisk; another bot's token beside it gives the same droplet the other's tag", async () => {
+      const id = droplet()?.id;
+      make({
+        values: { "hermes:size": "s-4vcpu-8gb", "hermes:growDisk": true },
+        secrets: { telegramBotToken: "987654321:AAE-engine-test-token-of-another" },
+      });
       await up();
       expect(droplet()?.diskGiB).toBe(160);
+      const bots = (tags: string[] = []): string[] => tags.filter((tag) => tag.startsWith("hermes-telegram-bot:"));
+      expect(droplet()?.id).toBe(id);
+      expect(bots(droplet()?.tags)).toEqual(["hermes-telegram-bot:987654321"]);
+      expect(bots(world.bench.digitalocean.state.tags)).toEqual(["hermes-telegram-bot:987654321"]);
       keep();
     });
 

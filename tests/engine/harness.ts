@@ -1,13 +1,14 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dump, load } from "js-yaml";
+import { load } from "js-yaml";
 import { recordOnly, startDigitalOcean, type CatalogueSize, type DigitalOcean } from "../../localcloud/digitalocean";
-import { engineEnvironment, ensureEngine } from "../../localcloud/engine";
-import { pluginFolder } from "../../localcloud/engine/plugins";
+import { engineEnvironment, ensureEngine, STAND_INS, type Engine } from "../../localcloud/engine";
+import { pluginFolder, PLUGINS } from "../../localcloud/engine/plugins";
 import { labOf } from "../../localcloud/lab";
 import { startTimeOf } from "../../localcloud/processes";
+import { initStack, PASSPHRASE, stateText, writeStackFile } from "../support/stack-file";
 import { fakeTailscale, type FakeTailscale } from "./fakes/tailscale-api";
 
 const PROJECT = join(__dirname, "..", "..");
@@ -53,10 +54,19 @@ interface StateResource {
   initErrors?: string[];
 }
 
+export interface Deployment {
+  resources?: StateResource[];
+  pending_operations?: { type: string; resource: { urn: string } }[];
+}
+
+interface Checkpoint {
+  checkpoint: { latest?: Deployment | null };
+}
+
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string;
-  /** @default 120 s */
+  /** A guard against a run that hangs. @default 600 s */
   timeoutMs?: number;
 }
 
@@ -68,15 +78,28 @@ export interface EngineBench {
   dir: string;
   /** What pulumi and its plugins get to see. */
   environment: NodeJS.ProcessEnv;
-  /** Replaces the stack's configuration. Plain values; secrets by `pulumi(["config", "set", "--secret", …])`. */
+  /** The stack's file. */
+  configFile: string;
+  /** Replaces the stack's configuration; its secrets are given `encrypted`. */
   configure(config: Record<string, unknown>): void;
+  /**
+   * Starts the provider plugins once for all runs from here on: starting them anew is a third of what a preview takes. Of
+   * stand-ins only; official ones start quickly.
+   *
+   * @param env - over the bench's environment
+   */
+  keepProviders(env?: Record<string, string>): Promise<void>;
+  /** Each run starts its own again. */
+  dismissProviders(): void;
   /** Runs pulumi to its end; killed with all its children after the timeout. */
   pulumi: (args: string[], options?: RunOptions) => Promise<Ended>;
   /** `pulumi up` without a preview; throws with its output when it fails. */
   up(...args: string[]): Promise<Ended>;
   preview(...args: string[]): Promise<{ steps: PreviewStep[]; changeSummary: Record<string, number>; raw: string }>;
-  resources(): Promise<StateResource[]>;
-  stateText(): Promise<string>;
+  /** What the state has, where it is in the bench's folder. */
+  deployment(): Deployment;
+  /** The state as it is stored there. */
+  stateText(): string;
   stop(): Promise<void>;
 }
 
@@ -127,9 +150,11 @@ async function assemble(parts: Parts): Promise<EngineBench> {
   const stack = options.stack ?? "test";
   const program = options.program ?? PROJECT;
   const configFile = join(dir, `Pulumi.${stack}.yaml`);
-  const environment = { ...(await environmentOf(dir, digitalocean, tailscale)), ...options.env };
+  const { cache } = labOf(PROJECT);
+  const engine = await ensureEngine(cache, (line) => process.stderr.write(`${line}\n`));
+  const environment = { ...environmentOf(dir, { cache, engine }, digitalocean, tailscale), ...options.env };
 
-  const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 120_000 } = {}) =>
+  const pulumi: EngineBench["pulumi"] = (args, { env = {}, stdin = "", timeoutMs = 600_000 } = {}) =>
     runGroup(running, "pulumi", [...args, "--cwd", program, "--non-interactive"], {
       env: { ...environment, ...env },
       stdin,
@@ -142,19 +167,13 @@ async function assemble(parts: Parts): Promise<EngineBench> {
     if (ended.code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${ended.code}:\n${ended.output}`);
     return ended;
   };
-  const configure = (config: Record<string, unknown>): void => {
-    // The salt of the stack's secrets stands in the same file.
-    const kept = /^encryptionsalt:.*$/m.exec(readIfThere(configFile))?.[0];
-    writeFileSync(configFile, `${kept === undefined ? "" : `${kept}\n`}${dump({ config })}`);
-  };
+  const configure = (config: Record<string, unknown>): void => writeStackFile(configFile, config);
+  const { name: project } = load(readFileSync(join(program, "Pulumi.yaml"), "utf8")) as { name: string };
+  const place = { state: join(dir, "pulumi", "state"), project, stack };
 
-  mkdirSync(dir, { recursive: true });
-  await must(["stack", "init", ...onStack, "--config-file", configFile]).catch(async (error: Error) => {
-    // Older engines take no config file here.
-    if (!error.message.includes("unknown flag")) throw error;
-    await must(["stack", "init", stack]);
-  });
   configure(options.config ?? {});
+  if (options.env?.["PULUMI_BACKEND_URL"] === undefined) initStack(place);
+  else await must(["stack", "init", ...onStack]);
 
   return {
     digitalocean,
@@ -162,7 +181,15 @@ async function assemble(parts: Parts): Promise<EngineBench> {
     tailscale,
     dir,
     environment,
+    configFile,
     configure,
+    keepProviders: async (env = {}) => {
+      if (engine.providers === "official") return;
+      const start = ({ name }: { name: string }) =>
+        startProvider(running, name, { cwd: program, env: { ...environment, ...env } });
+      environment["PULUMI_DEBUG_PROVIDERS"] = (await Promise.all(PLUGINS.map(start))).join();
+    },
+    dismissProviders: () => void delete environment["PULUMI_DEBUG_PROVIDERS"],
     pulumi: (args, runOptions) => pulumi([...args, ...(needsConfig(args) ? withConfig : onStack)], runOptions),
     up: (...args) => must(["up", "--yes", "--skip-preview", ...args, ...withConfig]),
     preview: async (...args) => {
@@ -170,12 +197,8 @@ async function assemble(parts: Parts): Promise<EngineBench> {
       const digest = JSON.parse(stdout) as { steps?: PreviewStep[]; changeSummary: Record<string, number> };
       return { steps: digest.steps ?? [], changeSummary: digest.changeSummary, raw: stdout };
     },
-    resources: async () => {
-      const { stdout } = await must(["stack", "export", ...onStack]);
-      const exported = JSON.parse(stdout) as { deployment: { resources?: StateResource[] } };
-      return exported.deployment.resources ?? [];
-    },
-    stateText: async () => (await must(["stack", "export", ...onStack])).stdout,
+    deployment: () => (JSON.parse(stateText(place)) as Checkpoint).checkpoint.latest ?? {},
+    stateText: () => stateText(place),
     stop: parts.stop,
   };
 }
@@ -183,25 +206,16 @@ async function assemble(parts: Parts): Promise<EngineBench> {
 const needsConfig = (args: string[]): boolean =>
   ["up", "preview", "refresh", "destroy", "config"].includes(args[0] ?? "");
 
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-async function environmentOf(
+function environmentOf(
   dir: string,
+  { cache, engine }: { cache: string; engine: Engine },
   digitalocean: DigitalOcean,
   tailscale: FakeTailscale,
-): Promise<NodeJS.ProcessEnv> {
-  const { cache } = labOf(PROJECT);
-  const engine = await ensureEngine(cache, (line) => process.stderr.write(`${line}\n`));
+): NodeJS.ProcessEnv {
   const programs = { engine, bin: join(cache, "bin"), plugins: pluginFolder(cache) };
   return {
     ...process.env,
-    ...engineEnvironment({ dir }, programs, { passphrase: "engine test" }),
+    ...engineEnvironment({ dir }, programs, { passphrase: PASSPHRASE }),
     DIGITALOCEAN_TOKEN,
     DIGITALOCEAN_API_URL: digitalocean.url,
     TAILSCALE_API_KEY,
@@ -209,8 +223,8 @@ async function environmentOf(
     // Nobody listens there: the lists that came with hermes serve.
     HERMES_OPENROUTER_URL: "http://127.0.0.1:9/api/v1",
     HERMES_NPM_URL: "http://127.0.0.1:9",
-    // jest's own NODE_OPTIONS and colours are not for the program.
-    NODE_OPTIONS: "",
+    // In place of jest's own; its colours are not for the program either.
+    NODE_OPTIONS: `--require=${JSON.stringify(join(__dirname, "../support/lazy-modules.js"))}`,
     NO_COLOR: "1",
   };
 }
@@ -235,6 +249,21 @@ function runGroup(
       resolve({ ...ended, code });
     });
   });
+}
+
+/** @returns what the engine finds it by: its name, and the port that it prints. */
+async function startProvider(running: Set<ChildProcess>, name: string, options: SpawnOptions): Promise<string> {
+  const child = spawn(join(STAND_INS, `pulumi-resource-${name}`), [], {
+    ...options,
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  running.add(child);
+  const port = await new Promise<Buffer>((resolve, reject) => {
+    child.stdout?.once("data", resolve);
+    child.once("error", reject).once("exit", () => reject(new Error(`the plugin ${name} ended`)));
+  });
+  return `${name}:${port.toString().trim()}`;
 }
 
 /** Fills as the child prints; its code is for whoever waits for its end. */

@@ -1,28 +1,21 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { load } from "js-yaml";
-import { newKey } from "../../cli/init";
 import { OpenRouter } from "../../localcloud/services/openrouter";
+import { expectFailure, expectSuccess } from "../support/engine";
+import { encrypted, SECRETS } from "../support/stack-file";
 import { COMMITTED, deeds, PROGRAM, startBench, type Ended, type EngineBench } from "./harness";
 
-jest.setTimeout(240_000);
+jest.setTimeout(1_200_000);
 
 const CHAIN = COMMITTED["hermes:models"] as object;
-const SECRETS = {
-  openrouterApiKey: "sk-or-v1-engine-test-secret",
-  gatewayToken: "engine-test-gateway-token-of-more-than-32-characters",
-  deployKey: newKey("test"),
-};
 const GEMMA = "google/gemma-4-31b-it:free";
 const PAID = "openai/gpt-oss-20b";
 
 let bench: EngineBench;
 let openrouter: OpenRouter;
 let server: Server;
-let encrypted: unknown;
 
 beforeAll(async () => {
   bench = await startBench({ stack: "hermes", program: PROGRAM });
@@ -31,7 +24,7 @@ beforeAll(async () => {
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   bench.environment["HERMES_OPENROUTER_URL"] = `http://127.0.0.1:${port}/api/v1`;
-  encrypted = await encryptSecrets();
+  await bench.keepProviders();
 });
 
 beforeEach(() => openrouter.reset());
@@ -42,29 +35,15 @@ afterAll(async () => {
   await bench.stop();
 });
 
-/** The committed stack with other models; secrets stay as the engine has encrypted them. */
+/** The committed stack with other models. */
 function models(change: Record<string, unknown>): void {
-  bench.configure({ ...COMMITTED, "hermes:secrets": encrypted, "hermes:models": { ...CHAIN, ...change } });
-}
-
-async function encryptSecrets(): Promise<unknown> {
-  bench.configure(COMMITTED);
-  for (const [name, value] of Object.entries(SECRETS)) {
-    const path = `hermes:secrets.${name}`;
-    const set = await bench.pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
-    expect({ code: set.code, said: set.code === 0 ? "" : set.output }).toEqual({ code: 0, said: "" });
-  }
-  const { config } = load(readFileSync(join(bench.dir, "Pulumi.hermes.yaml"), "utf8")) as {
-    config: Record<string, unknown>;
-  };
-  return config["hermes:secrets"];
+  bench.configure({ ...COMMITTED, "hermes:secrets": encrypted(SECRETS), "hermes:models": { ...CHAIN, ...change } });
 }
 
 /** The engine breaks no lines, but indents and prefixes them. */
 function expectRefused(ended: Ended, ...words: string[]): void {
-  expect(ended.code).not.toBe(0);
+  expectFailure(ended);
   for (const each of words) expect(ended.output).toContain(each);
-  expect(ended.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
   for (const value of Object.values(SECRETS)) expect(ended.output).not.toContain(value.slice(0, 60));
   expect(deeds(bench.digitalocean)).toEqual([]);
   expect(bench.tailscale.calls.filter(({ method }) => method !== "GET")).toEqual([]);
@@ -72,7 +51,7 @@ function expectRefused(ended: Ended, ...words: string[]): void {
 
 async function preview(): Promise<string> {
   const ended = await bench.pulumi(["preview"]);
-  expect({ code: ended.code, said: ended.code === 0 ? "" : ended.output }).toEqual({ code: 0, said: "" });
+  expectSuccess(ended);
   return ended.output;
 }
 
@@ -85,12 +64,6 @@ describe("a model that OpenRouter took off", () => {
       `hermes:models.primary is "openrouter/${GEMMA}": OpenRouter does not list it.`,
       "Nearest free models with tools: openrouter/google/gemma-4-26b-a4b-it:free",
     );
-  });
-
-  it("is only warned of where unknown ids are allowed", async () => {
-    openrouter.setListed(GEMMA, null);
-    models({ allowUnknown: true });
-    expect(await preview()).toMatch(/warning: .*gemma-4-31b-it:free.*hermes:models\.allowUnknown lets it pass/);
   });
 });
 
@@ -109,25 +82,32 @@ describe("a model that costs money", () => {
       "this stack runs without Anthropic credits",
     );
   });
+});
 
-  it("has its price in the preview where it is allowed", async () => {
-    models({ fallbacks: [`openrouter/${PAID}`], allowPaid: true });
-    expect(await preview()).toContain(
+describe("a stack that allows both", () => {
+  it("is warned of the model that is not listed, and has the price of the other in its preview", async () => {
+    openrouter.setListed(GEMMA, null);
+    models({ fallbacks: [`openrouter/${PAID}`], allowUnknown: true, allowPaid: true });
+    const said = await preview();
+    expect(said).toMatch(/warning: .*gemma-4-31b-it:free.*hermes:models\.allowUnknown lets it pass/);
+    expect(said).toContain(
       `hermes:models.fallbacks[0] "openrouter/${PAID}" costs $0.03 per million tokens in, $0.13 out (today).`,
     );
   });
 });
 
 describe("OpenRouter's list", () => {
-  it("changes nothing that the droplet gets, whatever it says and whether or not it can be read", async () => {
+  it("says nothing where all is well, and changes nothing that the droplet gets, whatever it says and whether or not it can be read", async () => {
     models({});
-    const configHash = async (): Promise<string | undefined> => /configHash: "(\w{64})"/.exec(await preview())?.[1];
-    const before = await configHash();
+    const configHash = (said: string): string | undefined => /configHash: "(\w{64})"/.exec(said)?.[1];
+    const well = await preview();
+    expect(well).not.toMatch(/hermes:models|OpenRouter/);
+    const before = configHash(well);
     expect(before).toBeDefined();
     openrouter.setListed(GEMMA, { contextLength: 70_000, maxOutput: 2_000, expires: "2999-01-01" });
-    expect(await configHash()).toBe(before);
+    expect(configHash(await preview())).toBe(before);
     openrouter.setListFailure({ status: 503 });
-    expect(await configHash()).toBe(before);
+    expect(configHash(await preview())).toBe(before);
   });
 
   it("is only warned of when it cannot be read", async () => {
@@ -136,10 +116,5 @@ describe("OpenRouter's list", () => {
     const said = await preview();
     expect(said).toMatch(/warning: .*not checked live.*HTTP 503.*2026-11-10/);
     expect(said).toMatch(/warning: hermes:models\.primary "openrouter\/new\/model:free".*was not checked/);
-  });
-
-  it("says nothing where all is well", async () => {
-    models({});
-    expect(await preview()).not.toMatch(/hermes:models|OpenRouter/);
   });
 });

@@ -1,25 +1,22 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { dump, load } from "js-yaml";
+import { load } from "js-yaml";
 import { newKey } from "../../cli/init";
 import { EXIT } from "../../cli/output";
 import type { PulumiResult } from "../../cli/pulumi";
 import { buildReport } from "../../cli/report";
 import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
-import { merged, type Values } from "../fixtures/edits";
+import type { Values } from "../fixtures/edits";
 import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
 import { OPENED } from "../fixtures/offences";
+import { asRoot, expectSuccess } from "../support/engine";
+import { editStackFile, encrypted, SECRETS as STACK_SECRETS } from "../support/stack-file";
 import { startWorld, type World } from "../torture/world";
 import { startBench } from "./harness";
 import { Normaliser, trimmedPreview, trimmedResources } from "./normal";
 
-/** On a machine that does ten things at once. */
-const UP_MS = 240_000;
-jest.setTimeout(3 * UP_MS);
+jest.setTimeout(1_200_000);
 
-/** The fake droplets answer on port 22. */
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 250;
 const PROJECT = join(__dirname, "..", "..");
 const OFFENDING = join(PROJECT, "tests/fixtures/offending-program");
 const RECORD = process.env["HERMES_RECORD"] === "1";
@@ -34,18 +31,8 @@ let world: World;
 let normaliser: Normaliser;
 const states: Partial<Record<"bare" | "full", ResourceState[]>> = {};
 
-const configFile = (): string => join(world.bench.dir, "Pulumi.hermes.yaml");
-
-function edit(change: Values): void {
-  const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
-  writeFileSync(configFile(), dump({ ...file, config: merged(file.config, change) }, { lineWidth: -1 }));
-}
-
-async function setSecret(name: string, value: string, pulumi = world.pulumi): Promise<void> {
-  const path = `hermes:secrets.${name}`;
-  const set = await pulumi(["config", "set", path, "--secret", "--path"], { stdin: value });
-  if (set.code !== 0) throw new Error(set.output);
-}
+const edit = (values: Values, secrets?: Record<string, string>): void =>
+  editStackFile(world.bench.configFile, values, secrets);
 
 async function document(args: string[], pulumi = world.pulumi): Promise<string> {
   const { stdout, output } = await pulumi(args);
@@ -66,17 +53,7 @@ async function remember(name: "bare" | "full"): Promise<void> {
   if (RECORD) keep(`states/${name}.json`, states[name]);
 }
 
-/** Once more where it failed: the program gives a droplet four seconds, which on a busy machine are over too soon. */
-async function up(): Promise<void> {
-  const once = () => world.pulumi(["up", "--yes", "--skip-preview"], { timeoutMs: UP_MS });
-  const again = async () => {
-    await world.pulumi(["cancel", "--yes"]);
-    return once();
-  };
-  const first = await once();
-  const { code, output } = first.code === 0 ? first : await again();
-  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
-}
+const up = async (): Promise<void> => expectSuccess(await world.pulumi(["up", "--yes", "--skip-preview"]));
 
 async function previewed(args: string[], pulumi = world.pulumi): Promise<PreviewDigest> {
   const text = await document(args, pulumi);
@@ -108,11 +85,11 @@ asRoot("the report of a real engine's preview", () => {
   let base = "";
 
   beforeAll(async () => {
-    world = await startWorld("bare", SLOT);
+    world = await startWorld("bare", { keepProviders: true });
     normaliser = new Normaliser(PROJECT);
-    base = readFileSync(configFile(), "utf8");
+    base = readFileSync(world.bench.configFile, "utf8");
   });
-  afterEach(() => writeFileSync(configFile(), base));
+  afterEach(() => writeFileSync(world.bench.configFile, base));
   afterAll(() => world.stop());
 
   it("of a stack that is not there yet", async () => {
@@ -121,14 +98,11 @@ asRoot("the report of a real engine's preview", () => {
   });
 
   it("of a stack that breaks the policy, whatever a transformation made of it", async () => {
-    const file = load(readFileSync(configFile(), "utf8")) as { config: Values };
+    const file = load(readFileSync(world.bench.configFile, "utf8")) as { config: Values };
     const bench = await startBench({ stack: "hermes", program: OFFENDING });
     try {
-      // With secrets of its own: those of another stack's file cannot be read.
-      bench.configure({ ...file.config, "hermes:secrets": {}, "offence:changes": OPENED });
-      for (const name of ["openrouterApiKey", "gatewayToken"])
-        await setSecret(name, SECRETS.gatewayToken, bench.pulumi);
-      await setSecret("deployKey", newKey("test"), bench.pulumi);
+      const secrets = { ...STACK_SECRETS, openrouterApiKey: SECRETS.gatewayToken, gatewayToken: SECRETS.gatewayToken };
+      bench.configure({ ...file.config, "hermes:secrets": encrypted(secrets), "offence:changes": OPENED });
       await expectGolden("policy", PREVIEW, bench.pulumi);
     } finally {
       await bench.stop();
@@ -145,34 +119,36 @@ asRoot("the report of a real engine's preview", () => {
   describe("with a volume", () => {
     beforeAll(async () => {
       edit({ "hermes:volumeGiB": 10 });
-      base = readFileSync(configFile(), "utf8");
+      base = readFileSync(world.bench.configFile, "utf8");
       await up();
       await remember("full");
     });
 
     const MODELS = { fallbacks: ["openrouter/google/gemma-4-26b-a4b-it:free"] };
-    it.each<[string, () => unknown]>([
+    it.each<[string, () => void]>([
       ["no-op", () => undefined],
       ["soul", () => edit({ "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } } })],
       ["models", () => edit({ "hermes:models": MODELS })],
-      ["secret-rotation", () => setSecret("gatewayToken", SECRETS.gatewayToken)],
+      ["secret-rotation", () => edit({}, { gatewayToken: SECRETS.gatewayToken })],
       ["size", () => edit({ "hermes:size": "s-2vcpu-4gb" })],
       ["image", () => edit({ "hermes:image": "195932981" })],
       ["firewall-opening", () => openSsh()],
       ["region", () => edit({ "hermes:region": "fra1" })],
       ["error", () => edit({ "hermes:swapGiB": 400, "hermes:models": { primary: "<b>@everyone</b> `x`" } })],
     ])("of an edit: %s", async (name, make) => {
-      await make();
+      make();
       await expectGolden(name);
     });
 
     it("of a file that holds a secret of the stack is refused, and names it only", async () => {
       const line = "Be brief on Telegram: a phone shows eight lines.";
-      await setSecret("filesToken", line);
-      edit({
-        "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } },
-        "hermes:mcpServers": { files: { command: "mcp-files", env: { FILES_TOKEN: { secret: "filesToken" } } } },
-      });
+      edit(
+        {
+          "hermes:agents": { main: { workspace: "./tests/fixtures/edited-workspace" } },
+          "hermes:mcpServers": { files: { command: "mcp-files", env: { FILES_TOKEN: { secret: "filesToken" } } } },
+        },
+        { filesToken: line },
+      );
       const refused = await buildReport({ stack: "hermes" }, (args) => onBench(args)).catch((error: Error) => error);
       expect(refused).toMatchObject({ code: EXIT.refused, message: expect.stringContaining("hold filesToken,") });
       expect((refused as Error).message).not.toContain("Be brief");
@@ -201,7 +177,5 @@ async function onBench(args: string[]): Promise<PulumiResult> {
   return { code: code ?? 255, stdout, stderr };
 }
 
-async function openSsh(): Promise<void> {
-  edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] });
-  await setSecret("hostKey", SECRETS.hostKey);
-}
+const openSsh = (): void =>
+  edit({ "hermes:access": "ssh", "hermes:adminCidrs": ["198.51.100.7/32"] }, { hostKey: SECRETS.hostKey });

@@ -3,15 +3,12 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
 import { copyTracked } from "../fixtures/tracked";
+import { asRoot, expectSuccess } from "../support/engine";
 import { deeds, type Ended } from "./harness";
 
-jest.setTimeout(600_000);
-
-/** The fake droplets listen on port 22. */
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+jest.setTimeout(1_200_000);
 
 const PROJECT = join(__dirname, "../..");
-const SLOT = 62;
 
 asRoot("hermes sandbox create --ref", () => {
   let world: SandboxWorld;
@@ -50,13 +47,13 @@ asRoot("hermes sandbox create --ref", () => {
   const here = () => [`worktree ${world.project}`];
   const traces = () => world.traces();
 
-  function made({ code, stdout, output }: Ended): { outputs: { program?: string; droplet: { id: string } } } {
-    expect({ code, said: code === 0 ? "" : output.slice(-3000) }).toEqual({ code: 0, said: "" });
-    return (JSON.parse(stdout) as { outputs: { program?: string; droplet: { id: string } } }[])[0] as never;
+  function made(ended: Ended): { outputs: { program?: string; droplet: { id: string } } } {
+    expectSuccess(ended);
+    return (JSON.parse(ended.stdout) as { outputs: { program?: string; droplet: { id: string } } }[])[0] as never;
   }
 
   beforeAll(async () => {
-    world = await startSandboxWorld(SLOT, (project) => void copyTracked(PROJECT, project));
+    world = await startSandboxWorld((project) => void copyTracked(PROJECT, project));
     git("init", "--quiet", "--initial-branch=main");
     // A link is no folder, so the rule for the folder does not hold for it.
     appendFileSync(join(world.project, ".git/info/exclude"), "node_modules\n");
@@ -119,7 +116,7 @@ asRoot("hermes sandbox create --ref", () => {
     // As a create leaves it that was killed.
     git("worktree", "add", "--quiet", "--detach", ".hermes/sandboxes/sandbox-one", "broken");
     const gone = await world.hermes("sandbox", "destroy", "one", "two", "three");
-    expect({ code: gone.code, said: gone.code === 0 ? "" : gone.output }).toEqual({ code: 0, said: "" });
+    expectSuccess(gone);
     expect(traces()).toEqual({});
     expect(workTrees()).toEqual(here());
   });

@@ -1,21 +1,20 @@
+import { asRoot } from "../support/engine";
 import type { Case, Kind } from "../torture/cases";
 import { cleanRun, runCase, type Clean, type Result } from "../torture/course";
 
-jest.setTimeout(240_000);
+jest.setTimeout(1_200_000);
 
-/** The fake droplets answer on port 22. `npm run torture` has all cases; these are the ones that cost money or trust. */
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
-const SLOT = 251;
+/** `npm run torture` has all cases; these are the ones that cost money or trust. */
 
 asRoot("an up that was struck", () => {
   let clean: Clean;
   beforeAll(async () => {
-    clean = await cleanRun({ act: "up", stack: "bare" }, SLOT);
+    clean = await cleanRun({ act: "up", stack: "bare" });
   });
 
   const struck = (kind: Kind, name: string): Promise<Result> => {
     const each: Case = { id: "test", act: "up", stack: "bare", kind, call: { name, nth: 1 } };
-    return runCase(each, clean.end, SLOT);
+    return runCase(each, clean.end);
   };
 
   it("is not green when a lost reply made a second droplet, and ends with one after a sweep", async () => {

@@ -13,8 +13,6 @@ jest.setTimeout(300_000);
 /** The emulated droplets answer on port 22. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
-const SLOT = 248;
-
 interface Comment {
   id: number;
   body: string;
@@ -27,7 +25,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
   const labels: Record<string, number> = {};
 
   beforeAll(async () => {
-    world = await startWorld({ workflows: ["sandbox.yaml"], slot: SLOT });
+    world = await startWorld({ workflows: ["sandbox.yaml"] });
     runs = new Runs(world.gitea, "ada/hermes");
     await world.clone.push("main", "The project");
     for (const name of ["sandbox", "later"])

@@ -6,6 +6,7 @@ import { builtPath, RECIPES } from "../../localcloud/engine";
 import { labOf } from "../../localcloud/lab";
 import { hireJanitor } from "../droplet/janitor";
 import { COMMITTED, PROGRAM, startBench, type EngineBench } from "../engine/harness";
+import { encrypted, PASSPHRASE } from "../support/stack-file";
 import { fakeDroplets, type FakeDroplets } from "../torture/droplets";
 import { Ledger } from "../torture/ledger";
 import { checkoutAction, Clone } from "./clone";
@@ -14,8 +15,6 @@ import { folderOf, give, lend } from "./people";
 import { Runner } from "./runner";
 
 const PROJECT = join(__dirname, "../..");
-const PASSPHRASE = "engine test";
-const SLOT = 249;
 
 /** Whatever a report, a log or an artifact could trip over. */
 export const SECRETS: Record<string, string> = {
@@ -40,11 +39,9 @@ export interface World {
 export interface WorldOptions {
   /** Workflows of this repository that are in it. */
   workflows: readonly string[];
-  /** Of the droplets' addresses; worlds at the same time need different ones. @default 249 */
-  slot?: number;
 }
 
-export async function startWorld({ workflows, slot = SLOT }: WorldOptions): Promise<World> {
+export async function startWorld({ workflows }: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "hermes-forge-"));
   chmodSync(dir, 0o755);
   const dismiss = hireJanitor(PROJECT, "forge", dir);
@@ -58,7 +55,7 @@ export async function startWorld({ workflows, slot = SLOT }: WorldOptions): Prom
   try {
     const bench = await startBench({ stack: "hermes", program: PROGRAM });
     stops.push(() => bench.stop());
-    const droplets = fakeDroplets(bench, slot, new Ledger(() => Promise.resolve()));
+    const droplets = await fakeDroplets(bench, new Ledger(() => Promise.resolve()));
     stops.push(() => droplets.stop());
     const gitea = await Gitea.start(join(dir, "gitea"));
     stops.push(() => gitea.stop());
@@ -124,7 +121,7 @@ async function repository(
   await gitea.person("ada");
   const ada = await gitea.token("ada", ["write:repository", "write:issue", "write:user"]);
   await gitea.call("POST", "user/repos", { name: "hermes", private: true, default_branch: "main" }, ada);
-  const state = await stackOf(dir, bench);
+  const state = stackOf(dir, bench);
   const secrets = {
     PULUMI_CONFIG_PASSPHRASE: PASSPHRASE,
     DIGITALOCEAN_TOKEN: bench.environment["DIGITALOCEAN_TOKEN"] as string,
@@ -146,18 +143,13 @@ async function repository(
 }
 
 /** The stack's file with its secrets, and its state where the runner may write. @returns the state's folder */
-async function stackOf(dir: string, bench: EngineBench): Promise<string> {
+function stackOf(dir: string, bench: EngineBench): string {
   bench.configure({
     ...COMMITTED,
     "hermes:mcpServers": {
       wiki: { url: "https://wiki.example.test/mcp", headers: { Authorization: { secret: "mcpToken" } } },
     },
+    "hermes:secrets": encrypted(SECRETS),
   });
-  for (const [name, value] of Object.entries(SECRETS)) {
-    const { code, output } = await bench.pulumi(["config", "set", "--secret", "--path", `hermes:secrets.${name}`], {
-      stdin: value,
-    });
-    if (code !== 0) throw new Error(output);
-  }
   return lend(join(bench.dir, "pulumi/state"), join(dir, "state"));
 }

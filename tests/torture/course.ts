@@ -11,7 +11,10 @@ import { startWorld, type World } from "./world";
 const PROJECT = join(__dirname, "..", "..");
 /** Runs of the same command after the struck one. */
 const MOST_RUNS = 3;
-const RUN_TIMEOUT_MS = 180_000;
+/** A guard against a run that hangs: one that it kills leaves its lock, and takes another course. */
+const RUN_TIMEOUT_MS = 600_000;
+/** How long a droplet may take to become active, where it cannot before the run ends. */
+const PATIENCE = "4s";
 
 const COMMANDS: Record<Case["act"], string[]> = {
   up: ["up", "--yes", "--skip-preview"],
@@ -45,8 +48,8 @@ export interface Clean {
   end: EndState;
 }
 
-export async function cleanRun({ act, stack }: Pick<Case, "act" | "stack">, slot: number): Promise<Clean> {
-  const world = await startWorld(stack, slot);
+export async function cleanRun({ act, stack }: Pick<Case, "act" | "stack">): Promise<Clean> {
+  const world = await startWorld(stack);
   try {
     await prepare(world, act);
     world.ledger.arm();
@@ -61,13 +64,14 @@ export async function cleanRun({ act, stack }: Pick<Case, "act" | "stack">, slot
 }
 
 /** Strikes one call of a run, then does what the messages say, and compares with a clean run. */
-export async function runCase(each: Case, clean: EndState, slot: number): Promise<Result> {
+export async function runCase(each: Case, clean: EndState): Promise<Result> {
   const started = Date.now();
-  const world = await startWorld(each.stack, slot);
+  const world = await startWorld(each.stack);
   try {
     await prepare(world, each.act);
     world.ledger.arm(each);
-    const first = await world.pulumi(COMMANDS[each.act], { timeoutMs: RUN_TIMEOUT_MS });
+    const env: Record<string, string> = each.kind.endsWith("until the end") ? { HERMES_TEST_PATIENCE: PATIENCE } : {};
+    const first = await world.pulumi(COMMANDS[each.act], { timeoutMs: RUN_TIMEOUT_MS, env });
     await world.ledger.quiet();
     const struck = world.ledger.calls.some((call) => call.struck);
     world.ledger.arm();
@@ -92,7 +96,7 @@ export async function runCase(each: Case, clean: EndState, slot: number): Promis
 /** What the struck command begins with: nothing, or a stack that is up. */
 async function prepare(world: World, act: Case["act"]): Promise<void> {
   if (act !== "up") await mustRun(world, COMMANDS.up);
-  if (act === "edit") await world.edit();
+  if (act === "edit") world.edit();
 }
 
 async function converge(world: World, { act }: Case, first: Ended): Promise<{ last: Ended; moves: string[] }> {
@@ -157,9 +161,8 @@ function hermes(world: World, args: string[]): Promise<Ended> {
 async function rawState({ bench, droplets }: World): Promise<Raw> {
   await bench.digitalocean.idle();
   bench.digitalocean.handleControl("state");
-  const { deployment } = JSON.parse(await bench.stateText()) as Pick<Raw, "deployment">;
   return structuredClone({
-    deployment,
+    deployment: bench.deployment() as Raw["deployment"],
     digitalocean: bench.digitalocean.state as unknown as Raw["digitalocean"],
     tailnet: {
       devices: bench.tailscale.devices,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type Socket, type Server as TcpServer } from "node:net";
 import { Server, type ServerChannel } from "ssh2";
 import { newKey } from "../../cli/init";
@@ -32,15 +33,16 @@ const AWAY_MS = 3000;
 const SLOW_MS = 3000;
 
 /**
- * Has the bench's record-only droplets join its tailnet at once, each with an address of its own in 127.77.SLOT.0/24.
+ * Has the bench's record-only droplets join its tailnet at once, each with an address of its own in a network of this
+ * world's.
  *
  * @param ledger - books every connection and every command, and says which is struck
  */
-export function fakeDroplets(
+export async function fakeDroplets(
   bench: Pick<EngineBench, "substrate" | "tailscale">,
-  slot: number,
   ledger: Ledger,
-): FakeDroplets {
+): Promise<FakeDroplets> {
+  const network = await takeNetwork();
   const applied: FakeDroplets["applied"] = new Map();
   const nodes: FakeDroplets["nodes"] = new Map();
   const servers = new Map<number, SshServer>();
@@ -50,7 +52,7 @@ export function fakeDroplets(
 
   bench.substrate.createDroplet = async (spec) => {
     await createDroplet(spec);
-    const address = `127.77.${slot}.${++born}`;
+    const address = `${network.prefix}.${++born}`;
     const node = join(bench.tailscale, spec, address);
     // A spent key: the machine runs, but nobody reaches it.
     if (node === undefined) return;
@@ -68,8 +70,30 @@ export function fakeDroplets(
   return {
     applied,
     nodes,
-    stop: () => servers.forEach((server) => server.stop()),
+    stop: () => {
+      servers.forEach((server) => server.stop());
+      network.release();
+    },
   };
+}
+
+const NETWORKS = 254;
+/** No droplet's: it says that a network is taken, to whatever else runs on this machine. */
+const MARK = 255;
+
+/** A network of 127.77.0.0/16 that nobody on this machine uses. */
+async function takeNetwork(): Promise<{ prefix: string; release: () => void }> {
+  for (let tried = 0; tried < NETWORKS; tried++) {
+    const prefix = `127.77.${1 + ((process.pid + tried) % NETWORKS)}`;
+    const mark = createServer();
+    try {
+      await once(mark.listen(SSH_PORT, `${prefix}.${MARK}`), "listening");
+      return { prefix, release: () => void mark.close() };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
+  throw new Error("every network for fake droplets is in use");
 }
 
 /** Joins with the single-use key that its user data brought; undefined when that is spent or unknown. */

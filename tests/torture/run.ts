@@ -36,9 +36,6 @@ const { values } = parseArgs({
 
 const workers = Number(values.workers);
 
-/** Each process, and each worker of it, has addresses of its own. */
-const slotOf = (worker: number): number => 1 + ((process.pid * workers + worker) % 250);
-
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const GROUPS = [
@@ -57,7 +54,7 @@ async function main(): Promise<number> {
   // Not the time of day: a test beside it may set the clock.
   const started = performance.now();
   const clean = new Map<string, Clean>();
-  for (const group of GROUPS) clean.set(cleanName(group), await cleanRun(group, slotOf(0)));
+  for (const group of GROUPS) clean.set(cleanName(group), await cleanRun(group));
   const all = GROUPS.flatMap((group) => {
     const { calls } = clean.get(cleanName(group)) as Clean;
     return enumerate(group.act, group.stack, calls.filter(matters(group)));
@@ -71,13 +68,13 @@ async function main(): Promise<number> {
   const todo = chosen.filter(({ id }) => finished.get(id)?.result.ok !== true);
   say(`${chosen.length} of ${all.length} cases, seed ${seed}; ${todo.length} to run`);
   const until = started + Number(values.minutes) * 60_000;
-  const worker = async (index: number): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (
       let each = todo.shift();
       each !== undefined && performance.now() < until && !interrupted;
       each = todo.shift()
     ) {
-      const result = await run(each, clean.get(cleanName(each)) as Clean, slotOf(index));
+      const result = await run(each, clean.get(cleanName(each)) as Clean);
       if (interrupted) return;
       finished.set(each.id, { id: each.id, case: each, result });
       keep([...finished.values()]);
@@ -87,7 +84,7 @@ async function main(): Promise<number> {
       for (const line of [...result.differences, ...result.words]) say(`    ${line}`);
     }
   };
-  await Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
+  await Promise.all(Array.from({ length: workers }, worker));
   return end(chosen, all.length, finished, seed);
 }
 
@@ -99,8 +96,8 @@ const ofDroplet = ({ name, nth }: PassedCall): boolean =>
   /POST \/v2\/droplets$|GET \/v2\/droplets\/ID$/.test(name) || (name.endsWith("GET /v2/droplets") && nth === 2);
 
 /** A case that breaks the runner itself is a result too. */
-async function run(each: Case, clean: Clean, slot: number): Promise<Result> {
-  return runCase(each, clean.end, slot).catch((error: Error) => ({
+async function run(each: Case, clean: Clean): Promise<Result> {
+  return runCase(each, clean.end).catch((error: Error) => ({
     ok: false,
     green: false,
     struck: true,

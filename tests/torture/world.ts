@@ -1,17 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { newKey } from "../../cli/init";
 import { startTimeOf } from "../../localcloud/processes";
 import { COMMITTED, PROGRAM, startBench, type Ended, type EngineBench, type RunOptions } from "../engine/harness";
+import { editStackFile, encrypted, SECRETS } from "../support/stack-file";
 import { fakeDroplets, type FakeDroplets } from "./droplets";
 import type { Case } from "./cases";
 import { startGate } from "./gate";
 import { Ledger } from "./ledger";
-
-const SECRETS = {
-  openrouterApiKey: "sk-or-v1-torture-secret",
-  gatewayToken: "torture-gateway-token-of-more-than-32-characters",
-  deployKey: newKey("test"),
-};
 
 /** One thing that is staged with the configuration, and one with the secrets. */
 const EDITED = {
@@ -27,7 +21,7 @@ export interface World {
   droplets: FakeDroplets;
   pulumi: (args: string[], options?: RunOptions) => Promise<Ended>;
   /** Another configuration: one that goes in place, by every remote step. */
-  edit(): Promise<void>;
+  edit(): void;
   stop(): Promise<void>;
 }
 
@@ -38,10 +32,15 @@ export async function stopAllWorlds(): Promise<void> {
   await Promise.all([...running].map((world) => world.stop()));
 }
 
-export async function startWorld(stack: Case["stack"], slot: number): Promise<World> {
+export interface WorldOptions {
+  /** Whether the provider plugins serve all runs. Not where the power is cut: they would be gone. */
+  keepProviders?: boolean;
+}
+
+export async function startWorld(stack: Case["stack"], { keepProviders = false }: WorldOptions = {}): Promise<World> {
   const bench = await startBench({ stack: "hermes", program: PROGRAM });
   const ledger = new Ledger(() => killAll(bench.dir));
-  const droplets = fakeDroplets(bench, slot, ledger);
+  const droplets = await fakeDroplets(bench, ledger);
   const gate = await startGate({
     upstreams: { digitalocean: bench.digitalocean.url, tailscale: bench.tailscale.url },
     ledger,
@@ -63,28 +62,16 @@ export async function startWorld(stack: Case["stack"], slot: number): Promise<Wo
   };
   const pulumi: World["pulumi"] = (args, options = {}) =>
     bench.pulumi(args, { ...options, env: { ...env, ...options.env } });
-  const config = (value: string, path: string, ...kind: string[]): Promise<Ended> =>
-    must(bench.pulumi(["config", "set", path, ...kind, "--path"], { stdin: value }));
-  const edit = async (): Promise<void> => {
-    await config(EDITED.agentModel, "hermes:agents.main.model");
-    await config(EDITED.gatewayToken, "hermes:secrets.gatewayToken", "--secret");
+  const edit = (): void => {
+    const { agentModel, gatewayToken } = EDITED;
+    editStackFile(bench.configFile, { "hermes:agents": { main: { model: agentModel } } }, { gatewayToken });
   };
   const world: World = { bench, ledger, droplets, pulumi, edit, stop };
   running.add(world);
-  try {
-    bench.configure({ ...COMMITTED, ...(stack === "bare" ? { "hermes:volumeGiB": 0 } : {}) });
-    for (const [name, value] of Object.entries(SECRETS)) await config(value, `hermes:secrets.${name}`, "--secret");
-    return world;
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-async function must(running: Promise<Ended>): Promise<Ended> {
-  const ended = await running;
-  if (ended.code !== 0) throw new Error(ended.output);
-  return ended;
+  const volume = stack === "bare" ? { "hermes:volumeGiB": 0 } : {};
+  bench.configure({ ...COMMITTED, ...volume, "hermes:secrets": encrypted(SECRETS) });
+  if (keepProviders) await bench.keepProviders(env);
+  return world;
 }
 
 /**

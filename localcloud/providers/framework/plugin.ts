@@ -4,7 +4,7 @@ import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { ErrorResourceInitFailed } from "@pulumi/pulumi/proto/provider_pb";
 import * as messages from "@pulumi/pulumi/proto/provider_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
-import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
+import { PluginAttach, PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { Any } from "google-protobuf/google/protobuf/any_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
@@ -22,10 +22,9 @@ import { isObject, withoutDefaults, type Values } from "./values";
  * Secrets are declined (`acceptSecrets`), so the engine itself keeps every output secret whose input is.
  */
 export function servePlugin(plugin: Plugin, args: string[]): void {
-  const abort = new AbortController();
-  const engine = engineLog(args.find((argument) => /^[\w.[\]:-]+:\d+$/.test(argument)));
+  const engine = runOf(args.find((argument) => /^[\w.[\]:-]+:\d+$/.test(argument)));
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
-  server.addService(ResourceProviderService, serviceOf(plugin, abort, engine));
+  server.addService(ResourceProviderService, serviceOf(plugin, engine));
   server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error !== null) throw error;
     process.stdout.write(`${port}\n`);
@@ -42,6 +41,14 @@ function endWithParent(): void {
 }
 
 type Log = (urn: string, message: string) => void;
+
+/** What belongs to one run of an engine. A plugin that engines attach to serves several, one after another. */
+interface Run {
+  abort: AbortController;
+  log: Log;
+}
+
+const runOf = (engine: string | undefined): Run => ({ abort: new AbortController(), log: engineLog(engine) });
 
 function engineLog(address: string | undefined): Log {
   if (address === undefined) return () => undefined;
@@ -62,7 +69,7 @@ const values = (struct: StructMessage): Values => (struct?.toJavaScript() ?? {})
 const struct = (from: Values): Struct => Struct.fromJavaScript(from as Record<string, JavaScriptValue>);
 const typeOf = (urn: string): string => urn.split("::")[2]?.split("$").pop() ?? "";
 
-function serviceOf(plugin: Plugin, abort: AbortController, log: Log): grpc.UntypedServiceImplementation {
+function serviceOf(plugin: Plugin, run: Run): grpc.UntypedServiceImplementation {
   const resource = (urn: string): ResourceType => {
     const found = plugin.resources[typeOf(urn)];
     if (found === undefined) throw new Error(notHere(plugin, typeOf(urn), Object.keys(plugin.resources)));
@@ -71,8 +78,8 @@ function serviceOf(plugin: Plugin, abort: AbortController, log: Log): grpc.Untyp
   const contextOf = (urn: string, timeoutSeconds = 0): Context => ({
     urn,
     timeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1000 : undefined,
-    signal: abort.signal,
-    log: (message) => log(urn, message),
+    signal: run.abort.signal,
+    log: (message) => run.log(urn, message),
   });
   const unary =
     <Request, Response>(handle: Handler<Request, Response>): grpc.handleUnaryCall<Request, Response> =>
@@ -110,9 +117,12 @@ function serviceOf(plugin: Plugin, abort: AbortController, log: Log): grpc.Untyp
       response.setSchema("{}");
       return response;
     }),
-    attach: unary(async () => new Empty()),
+    attach: unary(async (request: PluginAttach) => {
+      Object.assign(run, runOf(request.getAddress()));
+      return new Empty();
+    }),
     cancel: unary(async () => {
-      abort.abort(new Error("cancelled"));
+      run.abort.abort(new Error("cancelled"));
       return new Empty();
     }),
     invoke: unary((request: messages.InvokeRequest, context) => invoke(plugin, request, context)),
