@@ -2,7 +2,7 @@
 const { spawn } = require("node:child_process");
 const { mkdtempSync, readdirSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
-const { join } = require("node:path");
+const { dirname, join } = require("node:path");
 const { performance } = require("node:perf_hooks");
 const { setInterval } = require("node:timers");
 
@@ -18,7 +18,7 @@ const LONGEST_CLEANUP_MS = 10 * 60_000;
 class Run {
   interrupted = false;
   /** Short: sockets are made in it, and the kernel takes no longer path than 107 characters. */
-  folder = mkdtempSync(join(tmpdir(), "ht-"));
+  folder = mkdtempSync(join(outermost(), "ht-"));
   #running;
 
   constructor() {
@@ -70,6 +70,12 @@ class Run {
       if (error.code !== "ESRCH") throw error;
     }
   }
+}
+
+/** Beside the folder of a run that this one is part of, not in it. */
+function outermost() {
+  const outer = process.env[MARK];
+  return outer === undefined ? tmpdir() : dirname(outer);
 }
 
 /** Killed until none is left: one of them may have started another meanwhile. */
