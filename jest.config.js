@@ -17,7 +17,7 @@ function cacheDirectory() {
   }
 }
 
-const kind = (name) => ({
+const kind = (name, extra = {}) => ({
   displayName: name,
   rootDir: __dirname,
   testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
@@ -32,10 +32,14 @@ const kind = (name) => ({
     "^@npmcli/arborist$": `${support}/lazy/arborist.js`,
     "/typescript-shim$": `${support}/lazy/typescript.js`,
   },
+  ...extra,
 });
 
 module.exports = {
-  projects: ["unit", "engine", "droplet", "ollama", "vm", "forge"].map((name) => kind(name)),
+  projects: [
+    kind("unit", { setupFiles: [`${support}/own-environment.ts`] }),
+    ...["engine", "droplet", "ollama", "vm", "forge"].map((name) => kind(name)),
+  ],
   ...cacheDirectory(),
   testSequencer: `${support}/sequencer.js`,
   // Ends a test that hangs. Not a measure of speed: on a busy machine jest's 5 s are over before a program has started.

@@ -1,6 +1,6 @@
 // Brings what the tests need, runs the static checks and the kinds of tests one after another, passes Ctrl-C on, and sums
 // up in one plain line. Exit: 0 all passed, 1 not, 2 wrong usage, 130 interrupted.
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { summary } = require("./tests/report");
 const { Run, project } = require("./tests/run");
@@ -38,6 +38,7 @@ async function jest(kind, extra) {
       HERMES_TEST_TIMES: spent,
     }),
   );
+  if (run.interrupted && !existsSync(report)) return;
   const found = summary(kind, report);
   for (const key of ["passed", "failed", "skipped"]) total[key] += found[key];
   total.failures.push(...found.failures);

@@ -43,7 +43,7 @@ export function tryRun(command: string[], options: RunOptions = {}): Promise<Run
     child.on("exit", () => clearInterval(waking));
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearInterval(waking);
-      reject(error.code === "ENOENT" ? new Error(`${program} is not installed`) : error);
+      reject(startError(program, error));
     });
     child.on("close", (code, signal) =>
       resolve({
@@ -53,6 +53,13 @@ export function tryRun(command: string[], options: RunOptions = {}): Promise<Run
       }),
     );
   });
+}
+
+/** A folder on the PATH that is closed to this user makes EACCES of a program that is nowhere. */
+function startError(program: string, error: NodeJS.ErrnoException): Error {
+  if (error.code === "ENOENT") return new Error(`${program} is not installed`);
+  if (error.code === "EACCES") return new Error(`${program} is not installed, or you may not run it`);
+  return error;
 }
 
 function wake(child: ChildProcess): void {

@@ -1,8 +1,8 @@
 // One run of tests: its programs, its temporary folder, and what is left of both at the end.
 const { spawn } = require("node:child_process");
-const { mkdtempSync, readdirSync, readFileSync, rmSync } = require("node:fs");
+const { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
-const { join } = require("node:path");
+const { dirname, join } = require("node:path");
 const { performance } = require("node:perf_hooks");
 const { setInterval } = require("node:timers");
 
@@ -18,7 +18,9 @@ const LONGEST_CLEANUP_MS = 10 * 60_000;
 class Run {
   interrupted = false;
   /** Short: sockets are made in it, and the kernel takes no longer path than 107 characters. */
-  folder = mkdtempSync(join(tmpdir(), "ht-"));
+  folder = mkdtempSync(join(outermost(), "ht-"));
+  /** Where there is a file system in memory, for tests that work on thousands of files. */
+  #memory = existsSync("/dev/shm") ? mkdtempSync("/dev/shm/ht-") : this.folder;
   #running;
 
   constructor() {
@@ -35,7 +37,13 @@ class Run {
     return new Promise((resolve, reject) => {
       this.#running = spawn(command, args, {
         cwd: project,
-        env: { ...process.env, TMPDIR: this.folder, [MARK]: this.folder, ...environment },
+        env: {
+          ...process.env,
+          TMPDIR: this.folder,
+          HERMES_TEST_MEMORY: this.#memory,
+          [MARK]: this.folder,
+          ...environment,
+        },
         // A group of its own: the terminal's Ctrl-C reaches each process of it once, by us.
         detached: true,
         stdio: ["ignore", "inherit", "inherit"],
@@ -56,6 +64,7 @@ class Run {
     if (janitors().length > 0) console.error("removing the labs of this run …");
     while (janitors().length > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 200));
     const left = await endAll(this.folder);
+    rmSync(this.#memory, { recursive: true, force: true });
     if (mountsIn(this.folder).length === 0) rmSync(this.folder, { recursive: true, force: true });
     else console.error(`something is still mounted below ${this.folder}; remove it with: npx hermes local down`);
     return left;
@@ -70,6 +79,12 @@ class Run {
       if (error.code !== "ESRCH") throw error;
     }
   }
+}
+
+/** Beside the folder of a run that this one is part of, not in it. */
+function outermost() {
+  const outer = process.env[MARK];
+  return outer === undefined ? tmpdir() : dirname(outer);
 }
 
 /** Killed until none is left: one of them may have started another meanwhile. */

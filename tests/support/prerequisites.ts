@@ -51,6 +51,11 @@ const packages = (what: string, suites: readonly Suite[], list: Record<string, s
 export const PREREQUISITES: readonly Prerequisite[] = [
   { what: "Linux, root, /dev/net/tun", suites: ["droplet"], obstacle: hindrance },
   {
+    what: "root",
+    suites: ["torture"],
+    obstacle: () => (process.getuid?.() === 0 ? undefined : "Droplets listen on port 22. Run it as root."),
+  },
+  {
     what: "room for a virtual machine of 2 GiB",
     suites: ["vm"],
     obstacle: () => vmHindrance(cache, 2048),
