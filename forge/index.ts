@@ -5,4 +5,4 @@ export { keepIssue, type IssueFate } from "./issues";
 export { mergedPull, reviewOf } from "./merged";
 export { reviewIn, reviewLine, sealKey, type Review } from "./review";
 export { setStatus, statusOf } from "./status";
-export { commentText, forkText } from "./text";
+export { commentText, notPreviewedText } from "./text";
