@@ -80,7 +80,7 @@ export function logCommand({ follow, lines, unit, json }: LogsOptions): string {
   if (follow === true && json === true) throw new CommandError("--json is one document: not with --follow", EXIT.usage);
   if (unit === "bootstrap") return `tail -n ${count}${follow === true ? " -F" : ""} ${BOOTSTRAP_LOG}`;
   const units = (UNITS[unit] ?? Object.values(UNITS).flat()).map((name) => `--unit=${name}`);
-  const fields = "--output=json --all --output-fields=MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT";
+  const fields = "--output=json --all --output-fields=MESSAGE,PRIORITY,_PID,_SYSTEMD_UNIT,UNIT";
   return [
     "journalctl --quiet --no-pager",
     fields,
@@ -94,6 +94,8 @@ interface JournalLine {
   __REALTIME_TIMESTAMP?: string;
   MESSAGE?: string | number[] | null;
   PRIORITY?: string;
+  /** The journal sets the fields with an underscore itself; anyone who may write to it sets the others. */
+  _PID?: string;
   _SYSTEMD_UNIT?: string;
   UNIT?: string;
 }
@@ -112,11 +114,15 @@ export function readEntry(line: string, unit: string): LogEntry {
   const level = own?.message === undefined ? PRIORITIES[Number(parsed.PRIORITY ?? 6)] : own.level;
   return {
     time,
-    unit: shortName(parsed.UNIT ?? parsed._SYSTEMD_UNIT ?? unit),
+    unit: shortName(unitOf(parsed) ?? unit),
     ...(level === undefined ? {} : { level: plain(level) }),
     message: plain(own?.message ?? raw),
   };
 }
+
+/** What systemd says about a unit it says as process 1, in a field that any other process could set as well. */
+const unitOf = ({ _PID, _SYSTEMD_UNIT, UNIT }: JournalLine): string | undefined =>
+  _PID === "1" ? (UNIT ?? _SYSTEMD_UNIT) : _SYSTEMD_UNIT;
 
 const shortName = (unit: string): string =>
   Object.entries(UNITS).find(([, names]) => names.includes(unit))?.[0] ?? plain(unit.replace(/\.service$/, ""));

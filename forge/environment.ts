@@ -24,8 +24,8 @@ export interface Change {
   pull?: number;
   /** Of the pull request's branch, or what was pushed. */
   commit?: string;
-  /** The branch is in somebody else's copy of the repository: its runs get no secret and may only read. */
-  fork: boolean;
+  /** Its runs get no secret and may only read: the branch is in another copy of the repository, or Dependabot pushed it. */
+  untrusted: boolean;
 }
 
 /** What stands on the command line goes before what CI says. */
@@ -84,9 +84,12 @@ export function changeFrom(env: Environment, event: string | undefined, flags: F
     ...(typeof pull === "number" ? { pull } : {}),
     ...(typeof commit === "string" ? { commit: sha(commit) } : {}),
     // A copy that was deleted meanwhile has no name left.
-    fork: typeof to === "string" && from !== to,
+    untrusted: (typeof to === "string" && from !== to) || env["GITHUB_ACTOR"] === DEPENDABOT,
   };
 }
+
+/** GitHub withholds the secrets of Actions from runs that it starts, though its branches are in the repository itself. */
+const DEPENDABOT = "dependabot[bot]";
 
 type Fields = Record<string, unknown>;
 

@@ -5,4 +5,4 @@ export { keepIssue } from "./issues";
 export { reviewOf } from "./merged";
 export { reviewIn, reviewLine, sealKey } from "./review";
 export { setStatus, statusOf } from "./status";
-export { commentText, forkText } from "./text";
+export { commentText, notPreviewedText } from "./text";

@@ -34,14 +34,14 @@ export function commentText({ report, notChecked, forge, change, review }: Comme
   return `${shown}\n${reviewLine({ ...kept, steps: {} }, review.key, shown)}\n`;
 }
 
-/** What is said of a fork's change, of which nothing can be looked at. */
-export const forkText = (stack: string): string =>
+/** The comment under a change whose run gets no secrets, so that nothing could be previewed. */
+export const notPreviewedText = (stack: string): string =>
   `> [!IMPORTANT]
-> **Not previewed.** This change comes from a fork, and its runs get no secret.
+> **Not previewed.** This change comes from a fork or from Dependabot, and its runs get no secrets.
 
-Nobody looked at what it would do to \`${stack}\`: what is created, replaced or lost, what is open to the internet, what it
-costs, whether it keeps the policies. What is merged from here is not brought up by itself either.
+Nothing is known about its effect on \`${stack}\`: what it creates, replaces or loses, what it exposes to the internet, what
+it costs, and whether it meets the policies. Merging it does not deploy it either.
 
-Somebody who may write here reads it first, all of it: a preview runs the change's own code with the stack's secrets. Then
-its branch is pushed into this repository, and a pull request from there is previewed like any other.
+To preview it, someone with write access reads the whole change first, because a preview runs the change's own code with
+the stack's secrets. Then they push its branch to this repository under their own name and open a pull request from there.
 `;

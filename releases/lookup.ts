@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { plainChildEnvironment } from "../config/child-environment";
 import { asMap, fetchJson, HttpFailure, namedBase, reasonOf } from "../config/look-up";
 import { order } from "../gateway/apply/versions";
 import { parseRelease, shippedFacts, type ReleaseFacts } from "./list";
@@ -33,7 +34,8 @@ export async function loadRelease(
   }
 }
 
-async function configuredRegistry(env: NodeJS.ProcessEnv, timeout: number): Promise<string> {
+async function configuredRegistry(environment: NodeJS.ProcessEnv, timeout: number): Promise<string> {
+  const env = plainChildEnvironment(environment);
   const { stdout } = await promisify(execFile)("npm", ["config", "get", "registry"], { env, timeout });
   return stdout.trim().replace(/\/+$/, "");
 }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import { engineChildEnvironment } from "../config/child-environment";
 import { resourceNames } from "../config/names";
 import { publicKeyOf } from "../config/public-key";
 import { AccountError, type Account } from "../digitalocean/account";
@@ -74,7 +75,7 @@ async function look(account: Account, identity: Identity, kinds: readonly (keyof
  * SDK would write the stack's secrets into the engine's debug messages.
  */
 async function stateResources(stack: string): Promise<StateResource[] | undefined> {
-  const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
+  const env = { ...engineChildEnvironment(process.env), PULUMI_SKIP_UPDATE_CHECK: "true" };
   const options = { env, maxBuffer: 64 << 20, timeout: 30_000 };
   try {
     const { stdout } = await promisify(execFile)("pulumi", ["stack", "export", "--stack", stack], options);

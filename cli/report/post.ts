@@ -4,7 +4,7 @@ import {
   commentText,
   forgeFrom,
   ForgeApi,
-  forkText,
+  notPreviewedText,
   keepIssue,
   postComment,
   RefusedByForge,
@@ -51,8 +51,8 @@ export async function postReport(options: PostOptions, io = here()): Promise<Bui
   const change = changeFrom(io.env, eventOf(io.env), options);
   const api = io.api(forge);
   const pull = pullOf(change);
-  if (change.fork && options.from === undefined && !canDecrypt(io.env)) {
-    await postFork(api, { pull, stack: shortName(options.stack ?? "hermes") }, io);
+  if (change.untrusted && options.from === undefined && !canDecrypt(io.env)) {
+    await postNotPreviewed(api, { pull, stack: shortName(options.stack ?? "hermes") }, io);
     return undefined;
   }
   const built = await io.build(options);
@@ -105,12 +105,12 @@ async function mark(
   }
 }
 
-async function postFork(
+async function postNotPreviewed(
   api: ForgeApi,
   { pull, stack }: { pull: number; stack: string },
   io: PostSurroundings,
 ): Promise<void> {
-  const text = forkText(stack);
+  const text = notPreviewedText(stack);
   io.say(text);
   summarize(text, io);
   try {

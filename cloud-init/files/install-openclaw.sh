@@ -5,6 +5,8 @@
 set -euo pipefail
 
 readonly ROOT=/opt/openclaw HASH=.hermes-tree.sha256 WORK=/var/cache/hermes/npm
+# Only root may enter the folder of the lock: whoever can open a file can lock it.
+readonly LOCK=/run/hermes/openclaw.lock LOCK_SECONDS=900
 export NODE_USE_SYSTEM_CA=1 HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export npm_config_cache=$WORK npm_config_before=${2-} npm_config_fund=false npm_config_audit=false
 export npm_config_update_notifier=false npm_config_loglevel=error npm_config_progress=false
@@ -16,8 +18,9 @@ main() {
   local partial=$ROOT/.$version.partial
   umask 022
   install -d "$ROOT" "${WORK%/*}"
-  exec 7>"$ROOT/.lock"
-  flock 7
+  install -d -m 0700 "${LOCK%/*}"
+  exec 7>"$LOCK"
+  flock --wait "$LOCK_SECONDS" 7 || { say_who_holds_lock && return 1; }
   # The hash is written last: without it the tree is not whole.
   [ ! -s "$ROOT/$version/$HASH" ] || return 0
   wait_for_registry "$version"
@@ -30,6 +33,12 @@ main() {
   # On disk before it has its name: a power cut would leave a whole tree of empty files.
   sync -f "$partial"
   mv "$partial" "$ROOT/$version"
+}
+
+say_who_holds_lock() {
+  local holder
+  holder=$(awk -v inode="$(stat -c %i "$LOCK")" '$2 == "FLOCK" && $6 ~ ":" inode "$" { print $5; exit }' /proc/locks)
+  echo "another installation of OpenClaw is still running after $LOCK_SECONDS s: process ${holder:-unknown}" >&2
 }
 
 # Asked before the long work, so that a registry that is down is told within three minutes and by its name; sooner where

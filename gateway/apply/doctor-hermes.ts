@@ -8,10 +8,12 @@ import type { Check, Finding } from "./doctor-findings.ts";
 import { APPLY_AGAIN, clock, fail, ok, output, properties, warn } from "./doctor-findings.ts";
 import { describe, isReady, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
+import { LOCK_BUSY } from "./lock.ts";
 import {
   BACKUP_CONFIG,
   BACKUP_TIMER,
   GATEWAY,
+  LOCK,
   NODE,
   NODE_CURRENT,
   OPENCLAW_CONFIG,
@@ -26,8 +28,6 @@ import { readText, stagedText } from "./store.ts";
 import { readJournal } from "./transaction.ts";
 import { diskFault, readEntry } from "./tree.ts";
 
-const LOCK = "/run/hermes-apply.lock";
-const LOCK_BUSY = 75;
 const BOOTSTRAP = "/var/lib/hermes/bootstrap.json";
 
 const bootstrap: Check = async ({ host }) => {

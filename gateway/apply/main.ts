@@ -26,6 +26,7 @@ import { parseActivation } from "./bundle.ts";
 import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
+import { holderOf, LOCK_BUSY, LOCK_SECONDS, prepareLock } from "./lock.ts";
 import { authorise, becomeHost } from "./keys.ts";
 import { local } from "./local.ts";
 import { LOCK } from "./places.ts";
@@ -34,7 +35,6 @@ import { restore } from "./restore.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
 
-const LOCK_BUSY = 75;
 /** They only look. */
 const UNLOCKED = ["status", "doctor"];
 /** Uploads may take long; what it makes it makes by a second hermes-apply. */
@@ -110,12 +110,16 @@ const print = (reply: object): void => void process.stdout.write(`${JSON.stringi
 function underLock(args: string[]): number {
   const self = [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args];
   const env = { ...process.env, HERMES_APPLY_LOCKED: "1" };
-  const flock = ["--wait", "60", "--conflict-exit-code", String(LOCK_BUSY), "--no-fork", LOCK, ...self];
+  const wait = ["--wait", String(LOCK_SECONDS), "--conflict-exit-code", String(LOCK_BUSY)];
+  const flock = [...wait, "--no-fork", LOCK, ...self];
+  prepareLock();
   const { status, signal, error } = spawnSync("flock", flock, { stdio: "inherit", env });
   if (error !== undefined) throw error;
   if (signal !== null && ["activate", "local", "restore"].includes(args[0] ?? "")) return afterKill(args, signal);
   if (status !== LOCK_BUSY) return status ?? 3;
-  throw new Error("another hermes-apply is at work, and was not done within 60 s");
+  throw new Error(
+    `another hermes-apply is still running after ${LOCK_SECONDS} s: ${holderOf()}. Run the command again when it has ended.`,
+  );
 }
 
 /** Killed alone, by the kernel for memory or by a person: the gateway may be stopped, with half of the new files. */

@@ -1,6 +1,6 @@
 // Where hermes-apply keeps its own things, and what it knows by name.
 /** flock holds it for the whole of a run. */
-export const LOCK = "/run/hermes-apply.lock";
+export const LOCK = "/run/hermes/apply.lock";
 export const STAGE = "/var/lib/hermes/stage";
 export const APPLIED = "/var/lib/hermes/applied";
 export const TRANSACTION = "/var/lib/hermes/transaction";

@@ -4,7 +4,7 @@
 # Exit status: 0 in use or on its way off, 1 not known, reason on stderr.
 set -euo pipefail
 
-readonly WANTED=/etc/hermes/idle AGENTS=${HERMES_IDLE_AGENTS:-/var/lib/openclaw/agents} LOCK=/run/hermes-apply.lock
+readonly WANTED=/etc/hermes/idle AGENTS=${HERMES_IDLE_AGENTS:-/var/lib/openclaw/agents} LOCK=/run/hermes/apply.lock
 
 main() {
   local minutes now last

@@ -16,6 +16,8 @@ export interface ObjectStoreOptions {
   port?: number;
   keyId: string;
   secret: string;
+  /** Refuses every write, as a bucket does whose key may only read. @default false */
+  readOnly?: boolean;
 }
 
 /** A running S3 server: rclone's `serve s3` over a folder. It checks signatures. Buckets are named in the path. */
@@ -33,20 +35,17 @@ const START_MS = 60_000;
 export async function startObjectStore(options: ObjectStoreOptions): Promise<ObjectStore> {
   const { program, dir, keyId, secret } = options;
   for (const bucket of options.buckets) mkdirSync(join(dir, bucket), { recursive: true, mode: 0o700 });
-  const child = spawn(
-    program,
-    ["serve", "s3", "--addr", `127.0.0.1:${options.port ?? 0}`, "--vfs-cache-mode=off", dir],
-    {
-      stdio: ["ignore", "ignore", "pipe"],
-      // The key in no argument; no configuration of whoever starts it.
-      env: {
-        PATH: process.env["PATH"],
-        HOME: dir,
-        RCLONE_CONFIG: "/notfound",
-        RCLONE_AUTH_KEY: `"${keyId},${secret}"`,
-      },
+  const flags = ["--addr", `127.0.0.1:${options.port ?? 0}`, "--vfs-cache-mode=off"];
+  const child = spawn(program, ["serve", "s3", ...flags, ...(options.readOnly === true ? ["--read-only"] : []), dir], {
+    stdio: ["ignore", "ignore", "pipe"],
+    // The key in no argument; no configuration of whoever starts it.
+    env: {
+      PATH: process.env["PATH"],
+      HOME: dir,
+      RCLONE_CONFIG: "/notfound",
+      RCLONE_AUTH_KEY: `"${keyId},${secret}"`,
     },
-  );
+  });
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "close");

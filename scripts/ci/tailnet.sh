@@ -28,6 +28,13 @@ on_tailnet() { command -v tailscale >/dev/null && tailscale status >/dev/null 2>
 
 marker() { echo "${RUNNER_TEMP:?runs in a job}/joined-tailnet"; }
 
+# apt trusts every key of a keyring, so one that was added to the right one would do as well.
+has_only_our_key() {
+  local primary
+  primary=$(gpg --show-keys --with-colons "$1" | awk -F: '$1 == "pub" { wanted = 1 } $1 == "fpr" && wanted { print $10; wanted = 0 }')
+  [ "$primary" = "$FINGERPRINT" ]
+}
+
 install_tailscale() {
   command -v tailscale >/dev/null && return
   local id codename keyring=/usr/share/keyrings/tailscale-archive-keyring.gpg fresh
@@ -37,8 +44,8 @@ install_tailscale() {
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   fresh=$(mktemp)
   curl --fail --silent --show-error --retry 3 --output "$fresh" "$SOURCE/$id/$codename.noarmor.gpg"
-  if ! gpg --show-keys --with-colons "$fresh" | grep --quiet "^fpr:::::::::$FINGERPRINT:"; then
-    say "the key of $SOURCE is not $FINGERPRINT: Tailscale was not installed"
+  if ! has_only_our_key "$fresh"; then
+    say "Tailscale was not installed: the keyring of $SOURCE must hold the key $FINGERPRINT and no other."
     exit 1
   fi
   as_root install -m 0644 "$fresh" "$keyring"

@@ -38,7 +38,7 @@ const MOMENTS: Record<string, string> = {
 const atMoment = (condition: string, then: string): Promise<string> =>
   project.droplet(`
     holders() {
-      find /proc/[0-9]*/fd -lname /run/hermes-apply.lock 2>/dev/null | cut -d / -f 3 | sort -u |
+      find /proc/[0-9]*/fd -lname /run/hermes/apply.lock 2>/dev/null | cut -d / -f 3 | sort -u |
         while read -r pid; do
           ! tr '\\0' ' ' <"/proc/$pid/cmdline" | grep -q 'main.ts activate' || echo "$pid"
         done

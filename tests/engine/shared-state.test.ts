@@ -97,6 +97,25 @@ it("moves from one backend to the other without a change", async () => {
   }
 });
 
+it("is previewed and exported with a key that may only read, as a pull request's job does", async () => {
+  const program = builtPath(labOf(join(__dirname, "..", "..")).cache, RECIPES.objectStore);
+  const { keyId, secret } = store;
+  const options = { program, dir: join(dir, "buckets"), buckets: [], keyId, secret, readOnly: true };
+  const readOnly = await startObjectStore(options);
+  try {
+    const env = bucketEnvironment(readOnly);
+    const before = objects();
+    expectEndedWell(await bench.pulumi(["preview", "--expect-no-changes"], { env }));
+    expectEndedWell(await bench.pulumi(["stack", "export", "--file", join(dir, "read.json")], { env }));
+    expect(objects()).toEqual(before);
+    // The store does refuse writes.
+    expect((await bench.pulumi(UP, { env })).code).not.toBe(0);
+    expect(objects()).toEqual(before);
+  } finally {
+    await readOnly.stop();
+  }
+});
+
 it("is free again by pulumi cancel after the first engine was killed", async () => {
   bench.dismissProviders();
   bench.digitalocean.timings.actionMs = NEVER_MS;

@@ -165,7 +165,7 @@ asRoot("on a real Gitea", () => {
     const number = await world.gitea.openPullOfFork("ada/hermes");
     const { conclusion, log } = await runs.next("preview.yaml");
     expect({ conclusion, log: conclusion === "success" ? "" : log }).toEqual({ conclusion: "success", log: "" });
-    expect(log).toContain("This change comes from a fork, and its runs get no secret");
+    expect(log).toContain("This change comes from a fork or from Dependabot, and its runs get no secrets");
     expect(log).toContain("This run may only read");
     expect(await comments(number)).toEqual([]);
   });

@@ -71,6 +71,34 @@ describe("in a job", () => {
       expect(read("tailscale.args")).toContain("--client-id=id?ephemeral=true&preauthorized=true --audience=aud");
     });
 
+    /** What `gpg --show-keys --with-colons` prints of a key with one subkey. */
+    const key = (fingerprint: string): string =>
+      `pub:-:4096:1:0:0:::-:::scSC::::::23::0:\\nfpr:::::::::${fingerprint}:\\nsub:-:4096:1:0:0:::::::e::::::23:\\nfpr:::::::::${"5".repeat(40)}:\\n`;
+    const TAILSCALES = "2596A99EAAB33821893C0A79458CA832957F5868";
+
+    it.each([
+      ["Tailscale's key alone", key(TAILSCALES), 0],
+      ["another key beside Tailscale's", key(TAILSCALES) + key("A".repeat(40)), 1],
+      ["another key before Tailscale's", key("A".repeat(40)) + key(TAILSCALES), 1],
+      ["another key", key("A".repeat(40)), 1],
+      ["Tailscale's key as a subkey of another", key("A".repeat(40)).replace("5".repeat(40), TAILSCALES), 1],
+      ["no key", "", 1],
+    ])("is joined by a Tailscale from a keyring with %s: exit code of the installation %#", (_what, keys, status) => {
+      for (const name of ["curl", "install", "tee", "apt-get"]) program(name, "exit 0");
+      program("gpg", `printf '${keys.replaceAll("\\\\", "\\")}'`);
+      // Not installed yet, and so not on the tailnet.
+      const path = `${dir}/bin:/usr/bin:/bin`;
+      expect(spawnSync("bash", ["-c", "command -v tailscale"], { env: { PATH: path } }).status).not.toBe(0);
+      program(
+        "apt-get",
+        `[[ "$*" != *install* ]] || { echo '#!/bin/sh' >${dir}/bin/tailscale; chmod +x ${dir}/bin/tailscale; }`,
+      );
+      const joined = run("tailnet.sh", ["join"], { TAILSCALE_JOIN_SECRET: "tskey-client-x", TMPDIR: dir });
+      expect(joined.status).toBe(status);
+      if (status === 1) expect(joined.stderr).toMatch(/must hold the key 2596A99E\w+ and no other/);
+      expect(read("apt-get.args") !== "").toBe(status === 0);
+    });
+
     it("says what is missing when there is no way in", () => {
       program("tailscale", AWAY);
       const { status, stderr } = run("tailnet.sh", ["join"]);
@@ -128,9 +156,14 @@ describe("in a job", () => {
       expect(existsSync(join(dir, "pulumi/pulumi"))).toBe(false);
     });
 
-    it("tells what to pin while nothing is pinned", () => {
+    it("is not installed while nothing is pinned, and the message gives the digest to pin", () => {
       const digest = archive();
-      expect(run("pulumi.sh", []).stderr).toContain(`${digest}; pin it: variable PULUMI_SHA256`);
+      const { status, stderr } = run("pulumi.sh", []);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`has SHA-256 ${digest}.`);
+      expect(stderr).toContain("set the repository variable PULUMI_SHA256");
+      expect(existsSync(join(dir, "pulumi/pulumi"))).toBe(false);
+      expect(read("path")).toBe("");
     });
 
     it("is taken where there is one", () => {

@@ -53,6 +53,21 @@ describe("hermes logs", () => {
     expect(entries.map(({ unit, message }) => `${unit} ${message}`)).toEqual(["gateway one", "ollama two"]);
   });
 
+  it("names the unit that the journal knows, not one that a process claims to be", async () => {
+    const forged = { UNIT: "openclaw-gateway.service", _PID: "4711" };
+    const systemds = { UNIT: "openclaw-gateway.service", _PID: "1" };
+    stack.answers["journalctl"] = {
+      stdout: journal("forged", "hermes-agent.service", forged) + journal("Started.", "init.scope", systemds),
+    };
+    await logs({ json: true, unit: "all" });
+    const entries = JSON.parse(stack.printed) as { unit: string; message: string }[];
+    expect(entries.map(({ unit, message }) => `${unit} ${message}`)).toEqual([
+      expect.stringMatching(/^(hermes-)?agent forged$/),
+      "gateway Started.",
+    ]);
+    expect(stack.commands[0]).toContain("_PID");
+  });
+
   it("has no secret in it, neither known nor of a key's shape", async () => {
     const message = `token ${SECRETS.gatewayToken}, bot 123456789:AAaaBBbbCCccDDddEEeeFFffGGggHHhhIIi`;
     stack.answers["journalctl"] = { stdout: journal(message) };

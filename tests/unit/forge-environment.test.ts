@@ -64,24 +64,33 @@ describe("where a report goes", () => {
 describe("the change", () => {
   it("is the pull request's own commit, not the merge that CI made to try it", () => {
     const merge = "b".repeat(40);
-    expect(changeFrom({ GITHUB_SHA: merge }, pullRequest("ada/hermes"))).toEqual({ pull: 7, commit: SHA, fork: false });
+    expect(changeFrom({ GITHUB_SHA: merge }, pullRequest("ada/hermes"))).toEqual({
+      pull: 7,
+      commit: SHA,
+      untrusted: false,
+    });
   });
 
   it.each(["eve/hermes", null])("is a fork's when its branch is in another repository (%s)", (from) => {
-    expect(changeFrom({}, pullRequest(from)).fork).toBe(true);
+    expect(changeFrom({}, pullRequest(from)).untrusted).toBe(true);
+  });
+
+  it("is as untrusted when Dependabot pushed it, since GitHub gives its runs no secrets", () => {
+    expect(changeFrom({ GITHUB_ACTOR: "dependabot[bot]" }, pullRequest("ada/hermes")).untrusted).toBe(true);
+    expect(changeFrom({ GITHUB_ACTOR: "ada" }, pullRequest("ada/hermes")).untrusted).toBe(false);
   });
 
   it("is what was pushed where there is no pull request", () => {
-    expect(changeFrom({ GITHUB_SHA: SHA }, '{"ref": "refs/heads/main"}')).toEqual({ commit: SHA, fork: false });
+    expect(changeFrom({ GITHUB_SHA: SHA }, '{"ref": "refs/heads/main"}')).toEqual({ commit: SHA, untrusted: false });
   });
 
   it("is what the command line says", () => {
-    expect(changeFrom({}, undefined, { pull: "12", commit: SHA })).toEqual({ pull: 12, commit: SHA, fork: false });
+    expect(changeFrom({}, undefined, { pull: "12", commit: SHA })).toEqual({ pull: 12, commit: SHA, untrusted: false });
     expect(() => changeFrom({}, undefined, { pull: "#12" })).toThrow(/a number/);
     expect(() => changeFrom({}, undefined, { commit: "main" })).toThrow(/all 40 digits/);
   });
 
   it("is none when the event is no JSON", () => {
-    expect(changeFrom({}, "<html>")).toEqual({ fork: false });
+    expect(changeFrom({}, "<html>")).toEqual({ untrusted: false });
   });
 });

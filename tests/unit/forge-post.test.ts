@@ -145,7 +145,7 @@ describe("posting a report", () => {
     expect(github.comments).toEqual([]);
     expect(said.join("\n")).toMatch(/Not previewed.*fork/);
     expect(said.join("\n")).toContain("This run may only read");
-    expect(readFileSync(join(dir, "summary.md"), "utf8")).toContain("open to the internet");
+    expect(readFileSync(join(dir, "summary.md"), "utf8")).toContain("exposes to the internet");
   });
 
   describe("drift", () => {
