@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 /** Debian packages of the embedded cloud, each with a file that tells whether it is there. */
-const DEBIAN_PACKAGES: Record<string, string> = {
+export const DEBIAN_PACKAGES: Record<string, string> = {
   age: "/usr/bin/age",
   "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
   dpkg: "/usr/bin/dpkg-deb",
@@ -25,7 +25,7 @@ const DEBIAN_PACKAGES: Record<string, string> = {
 /** What a virtual machine needs besides; most never boot one. */
 export const VM_PACKAGES: Record<string, string> = { "qemu-system-x86": "/usr/bin/qemu-system-x86_64" };
 
-function missingPackages(
+export function missingPackages(
   exists: (path: string) => boolean = existsSync,
   packages: Record<string, string> = DEBIAN_PACKAGES,
 ): string[] {

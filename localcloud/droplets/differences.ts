@@ -40,7 +40,8 @@ export const DIFFERENCES: Difference[] = [
     apply: async (root, { caCertificate }) => {
       if (caCertificate === undefined || trusts(root, caCertificate)) return;
       write(root, "usr/local/share/ca-certificates/hermes-lab.crt", caCertificate);
-      await run(["chroot", root, "update-ca-certificates"]);
+      // The caller's own temporary folder does not exist in there.
+      await run(["chroot", root, "update-ca-certificates"], { env: { TMPDIR: "/tmp" } });
     },
   },
   {

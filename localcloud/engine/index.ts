@@ -27,7 +27,7 @@ export interface Programs {
   tailscale: string;
 }
 
-const STAND_INS = join(__dirname, "..", "providers", "bin");
+export const STAND_INS = join(__dirname, "..", "providers", "bin");
 /** Folder of the wrapper that gives the built language host its options. */
 const LANGUAGE_HOST = join(__dirname, "language-host");
 

@@ -112,6 +112,7 @@ async function build(recipe: ImageRecipe, tree: string, onProgress: (text: strin
   for (const [name, text] of Object.entries(recipe.certificates)) {
     writeFileSync(join(tree, "usr/local/share/ca-certificates", name), text);
   }
-  await run(["chroot", tree, "update-ca-certificates"]);
+  // The caller's own temporary folder does not exist in there.
+  await run(["chroot", tree, "update-ca-certificates"], { env: { TMPDIR: "/tmp" } });
   onProgress(`built the droplets' image in ${Math.round((Date.now() - started) / 1000)} s`);
 }

@@ -54,7 +54,7 @@ interface StateResource {
   initErrors?: string[];
 }
 
-export interface Deployment {
+interface Deployment {
   resources?: StateResource[];
   pending_operations?: { type: string; resource: { urn: string } }[];
 }

@@ -105,8 +105,8 @@ it("is previewed and exported with a key that may only read, as a pull request's
   try {
     const env = bucketEnvironment(readOnly);
     const before = objects();
-    expectEndedWell(await bench.pulumi(["preview", "--expect-no-changes"], { env }));
-    expectEndedWell(await bench.pulumi(["stack", "export", "--file", join(dir, "read.json")], { env }));
+    expectSuccess(await bench.pulumi(["preview", "--expect-no-changes"], { env }));
+    expectSuccess(await bench.pulumi(["stack", "export", "--file", join(dir, "read.json")], { env }));
     expect(objects()).toEqual(before);
     // The store does refuse writes.
     expect((await bench.pulumi(UP, { env })).code).not.toBe(0);

@@ -19,9 +19,9 @@ export interface Prerequisite {
   what: string;
   suites: readonly Suite[];
   /** Why it is not here and cannot be had, with what to do; undefined when it is here or `install` can get it. */
-  obstacle?(): string | undefined;
+  obstacle?: () => string | undefined;
   /** Gets it; over at once when it is here. Throws an Error that says what to do. */
-  install?(say: Say): void | Promise<void>;
+  install?: (say: Say) => void | Promise<void>;
 }
 
 const { cache } = labOf(join(__dirname, "..", ".."));

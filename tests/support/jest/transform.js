@@ -14,6 +14,9 @@ module.exports = {
   getCacheKey: (source, path) =>
     createHash("sha256").update(SELF).update(version).update(path).update("\0").update(source).digest("hex"),
   process(source, path) {
+    // esbuild, unlike Babel, does not move the call before the imports: the mock would silently do nothing.
+    if (/^jest\.mock\(/m.test(source))
+      throw new Error(`${path}: use jest.doMock, and load what it is for with jest.requireActual after it`);
     const { code, map } = require("esbuild").transformSync(source, { ...OPTIONS, sourcefile: path });
     return { code, map };
   },
