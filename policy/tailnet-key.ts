@@ -19,10 +19,7 @@ function singleUse(reusable: unknown): Finding[] {
 function short(value: unknown): Finding[] {
   const expiry = value as string | number | null | undefined;
   if (expiry === UNKNOWN || Number(expiry) <= HOUR_S) return [];
-  const found =
-    expiry === undefined
-      ? "it has no expiry, which means 90 days"
-      : `it works for ${String(expiry)} s`;
+  const found = expiry === undefined ? "it has no expiry, which means 90 days" : `it works for ${String(expiry)} s`;
   return [{ found, fix: `Set expiry to ${HOUR_S} or less.` }];
 }
 

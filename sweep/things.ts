@@ -33,9 +33,7 @@ type List = (account: Account, identity: Identity) => Promise<Thing[]>;
 export const text = (entry: Entry, key: string): string => {
   const value = entry[key] as string | number | boolean | null | undefined;
   // Printed: nothing in it may move a terminal's cursor.
-  return value === undefined || value === null
-    ? ""
-    : String(value).replace(/\p{Cc}+/gu, " ");
+  return value === undefined || value === null ? "" : String(value).replace(/\p{Cc}+/gu, " ");
 };
 
 export const born = (entry: Entry): string =>
