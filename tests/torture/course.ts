@@ -162,7 +162,7 @@ async function rawState({ bench, droplets }: World): Promise<Raw> {
   await bench.digitalocean.idle();
   bench.digitalocean.handleControl("state");
   return structuredClone({
-    deployment: bench.deployment() as Raw["deployment"],
+    deployment: bench.deployment(),
     digitalocean: bench.digitalocean.state as unknown as Raw["digitalocean"],
     tailnet: {
       devices: bench.tailscale.devices,
