@@ -67,12 +67,13 @@ interface StackVersions {
 }
 
 async function stackVersions(options: StackOptions, io: Surroundings): Promise<StackVersions> {
-  type Value = { objectValue?: { version?: string } };
+  type Value = { objectValue?: { version?: unknown } };
   const values = JSON.parse(await io.pulumi(["config", "--json", ...selected(options)])) as Record<string, Value>;
   const version = values["hermes:openclaw"]?.objectValue?.version;
   if (typeof version !== "string")
     throw new CommandError("hermes:openclaw.version is not set for this stack", EXIT.input);
-  return { configured: version, node: values["hermes:node"]?.objectValue?.version ?? DEFAULTS.nodeVersion };
+  const node = values["hermes:node"]?.objectValue?.version;
+  return { configured: version, node: typeof node === "string" ? node : DEFAULTS.nodeVersion };
 }
 
 /** The configured version and what came after it; npm says one as an object, several as a list. */

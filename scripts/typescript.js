@@ -3,7 +3,7 @@
  * does. What it compiled is kept in node_modules/.cache by content, so a start compiles only what changed.
  *
  * The cache is inside the checkout because the machine's temporary folder belongs to everyone: another user could put
- * code there. Whoever can write here can change the sources as well.
+ * code there. An account that can write here can change the sources as well.
  */
 const { createHash } = require("node:crypto");
 const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");

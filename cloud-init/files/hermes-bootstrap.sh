@@ -15,7 +15,7 @@ finished=
 main() {
   umask 022
   install -d "$STATE"
-  # Only root may enter the folder of the lock: whoever can open a file can lock it.
+  # Only root can enter the folder of the lock, because any account that can open a file can lock it.
   install -d -m 0700 /run/hermes
   exec 8>/run/hermes/bootstrap.lock >>"$LOG" 2>&1
   flock --wait 3600 8 || { echo "another bootstrap has been running for an hour" && return 1; }

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 readonly ROOT=/opt/openclaw HASH=.hermes-tree.sha256 WORK=/var/cache/hermes/npm
-# Only root may enter the folder of the lock: whoever can open a file can lock it.
+# Only root can enter the folder of the lock, because any account that can open a file can lock it.
 readonly LOCK=/run/hermes/openclaw.lock LOCK_SECONDS=900
 export NODE_USE_SYSTEM_CA=1 HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export npm_config_cache=$WORK npm_config_before=${2-} npm_config_fund=false npm_config_audit=false

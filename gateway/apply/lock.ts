@@ -1,4 +1,5 @@
-// One hermes-apply at a time. The lock is a file in a folder that only root may enter: whoever can open a file can lock it.
+// One hermes-apply runs at a time. The lock is in a folder that only root can enter, because any account that can open a
+// file can lock it.
 import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { LOCK } from "./places.ts";

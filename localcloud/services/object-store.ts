@@ -38,7 +38,7 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Obj
   const flags = ["--addr", `127.0.0.1:${options.port ?? 0}`, "--vfs-cache-mode=off"];
   const child = spawn(program, ["serve", "s3", ...flags, ...(options.readOnly === true ? ["--read-only"] : []), dir], {
     stdio: ["ignore", "ignore", "pipe"],
-    // The key in no argument; no configuration of whoever starts it.
+    // The key is in no argument, and the user's own configuration is not read.
     env: {
       PATH: process.env["PATH"],
       HOME: dir,

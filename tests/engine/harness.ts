@@ -83,7 +83,7 @@ export interface EngineBench {
   /** Replaces the stack's configuration; its secrets are given `encrypted`. */
   configure(config: Record<string, unknown>): void;
   /**
-   * Starts the provider plugins once for all runs from here on: starting them anew is a third of what a preview takes. Of
+   * Starts the provider plugins once for all runs from here on: starting them takes a third of a preview's time. Of
    * stand-ins only; official ones start quickly.
    *
    * @param env - over the bench's environment

@@ -1,6 +1,6 @@
 /**
- * Unit tests see none of the operator's variables: whoever runs them may have a passphrase, a token or a backend exported,
- * which the program would rightly take into account.
+ * Unit tests see none of the operator's variables: the person who runs them may have exported a passphrase, a token or a
+ * backend, which the program would rightly take into account.
  */
 const OPERATORS = /^(PULUMI|DIGITALOCEAN|TAILSCALE|AWS)_|(TOKEN|SECRET|PASSWORD|PASSPHRASE|KEY|CREDENTIALS)$/;
 
