@@ -1,15 +1,26 @@
 // Configuration in, hermes out.
 import * as pulumi from "@pulumi/pulumi";
-import { sayChanges } from "./changes";
+import { refuseLockout, sayChanges } from "./changes";
 import { Hermes } from "./components";
-import { loadCatalogue, planInput, readConfig, readSecrets, wantedOpenclaw, withPlainErrors } from "./config";
+import {
+  endWithEngine,
+  failUnlessFinished,
+  loadCatalogue,
+  planInput,
+  readConfig,
+  readSecrets,
+  wantedOpenclaw,
+  withPlainErrors,
+} from "./config";
 import { accountFrom } from "./digitalocean/account";
 import { checkChain, loadModels, sayChain } from "./models";
 import { plan, summary } from "./planner";
 import { closedGate, policyOf } from "./policy/gate";
 import { checkRelease, loadRelease, sayRelease } from "./releases";
-import { refuseStrays, straysIn, survey } from "./sweep";
+import { refuseMoved, refuseShared, refuseStrays, restoreBotTags, straysIn, survey } from "./sweep";
 
+endWithEngine();
+const finishWith = failUnlessFinished();
 const openGate = closedGate();
 
 export = async () =>
@@ -28,11 +39,16 @@ export = async () =>
     ]);
     await sayChain(checkChain(config, models));
     await sayRelease(checkRelease(config, release));
+    refuseMoved(seen);
     refuseStrays(straysIn(seen));
+    await refuseShared(seen, config.tailnet);
+    await restoreBotTags(account, seen);
     const chosen = plan(planInput(config), catalogue);
     if (pulumi.runtime.isDryRun()) await Promise.all(summary(chosen).map((line) => pulumi.log.info(line)));
     await sayChanges(seen, { config, chosen, catalogue });
+    const whenSilent = await refuseLockout(seen, config, secrets);
     openGate(await policyOf(config, { catalogue, models, secrets }));
-    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account });
+    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account, whenSilent });
+    finishWith(hermes.outputs);
     return hermes.outputs;
   });

@@ -24,6 +24,7 @@ const kind = (name, extra = {}) => ({
   ...cacheDirectory(),
   testEnvironment: "node",
   testEnvironmentOptions: { globalsCleanup: "off" },
+  globalSetup: `${support}/setup.js`,
   setupFilesAfterEnv: [`${support}/processor-time.ts`],
   transform: { "^.+\\.ts$": `${support}/transform.js` },
   moduleNameMapper: {

@@ -5,7 +5,7 @@
  * document.
  */
 import { table } from "../cli/output";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 import { inLab, npmStart, runBench } from "./lab";
 
 const EDITS = 5;

@@ -3,7 +3,7 @@ import { ContainerSubstrate, execInDroplet, releaseDroplets } from "../localclou
 import { tearDown } from "../localcloud/embedded-cloud";
 import { labOf } from "../localcloud/lab";
 import { createNetwork, waitFor } from "../localcloud/network";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 
 export interface Timing {
   what: string;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { table } from "../cli/output";
 import { dropletPaths } from "../localcloud/droplets";
 import { bringUp } from "../localcloud/embedded-cloud";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 import { sum, timed, type Timing } from "./floors";
 import { inLab, runBench } from "./lab";
 

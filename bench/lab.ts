@@ -1,7 +1,7 @@
 // What benches that need a lab have in common: how they begin, and how they end.
 import { hindrance, tearDown } from "../localcloud/embedded-cloud";
-import { hireJanitor } from "../tests/droplet/janitor";
-import { ProjectCopy } from "../tests/droplet/project";
+import { hireJanitor } from "../tests/support/janitor";
+import { ProjectCopy } from "../tests/support/project-copy";
 
 /**
  * In a copy of the project with a lab of its own, both of which go whatever comes of it, also when it is interrupted.
@@ -12,7 +12,8 @@ export async function inLab<T>(work: (project: ProjectCopy) => Promise<T>): Prom
   const problem = hindrance();
   if (problem !== undefined) throw new Error(problem);
   const project = new ProjectCopy();
-  const dismissJanitor = hireJanitor(project.dir, "lab", project.folder);
+  project.restoreFiles();
+  const dismissJanitor = hireJanitor(project.dir, { temporary: project.folder });
   try {
     return await work(project);
   } finally {

@@ -2,7 +2,7 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "../localcloud/network";
-import { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 
 export interface Load {
   agents: number;
@@ -30,8 +30,7 @@ export function prepareLoad(project: ProjectCopy, load: Load): void {
   const [first = ""] = agents;
   project.write(`workspace/${first}/${SERVER}`, project.read(`tests/fixtures/${SERVER}`));
   const path = `/var/lib/openclaw/workspaces/${first}/${SERVER}`;
-  setKey(
-    project,
+  project.setKey(
     "agents",
     agents.flatMap((agent, index) => [
       `${agent}:`,
@@ -40,18 +39,10 @@ export function prepareLoad(project: ProjectCopy, load: Load): void {
     ]),
   );
   const servers = serverNames(load.mcpServers);
-  setKey(
-    project,
+  project.setKey(
     "mcpServers",
     servers.flatMap((name) => [`${name}:`, "  command: /usr/local/bin/node", `  args: [${path}, ${name}]`]),
   );
-}
-
-/** Sets a key of the stack file to a map, or removes it when there are no lines. */
-export function setKey(project: ProjectCopy, key: string, lines: string[]): void {
-  const stack = project.read("Pulumi.hermes.yaml").replace(new RegExp(`^  hermes:${key}:\\n(?:    .*\\n)*`, "m"), "");
-  const block = lines.length === 0 ? [] : [`  hermes:${key}:`, ...lines.map((line) => `    ${line}`)];
-  project.write("Pulumi.hermes.yaml", [stack.trimEnd(), ...block, ""].join("\n"));
 }
 
 /** How a turn of an agent ended. */

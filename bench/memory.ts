@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../cli/output";
 import type { MemoryPlan } from "../planner";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 import { inLab, npmStart, runBench } from "./lab";
 import { prepareLoad, restartGateway, runTurns, scriptTools, type Course, type Load } from "./load";
 import { memoryPlot } from "./memory-plot";

@@ -4,7 +4,7 @@
  * one machine, so that the ratio says something where the seconds do not. `--json` prints one document.
  */
 import { table } from "../cli/output";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 import { containerBoot, gatewayStart, npmInstall, sum, timed } from "./floors";
 import { inLab, npmStart, runBench } from "./lab";
 

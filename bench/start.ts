@@ -5,7 +5,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../cli/output";
-import type { ProjectCopy } from "../tests/droplet/project";
+import type { ProjectCopy } from "../tests/support/project-copy";
 import { containerBoot, gatewayStart, npmInstall, sum, timed, type Timing } from "./floors";
 import { inLab, npmStart, runBench } from "./lab";
 

@@ -5,8 +5,8 @@
  */
 import { table } from "../cli/output";
 import { waitFor } from "../localcloud/network";
-import type { ProjectCopy } from "../tests/droplet/project";
-import { configure, NEW, OLD } from "../tests/droplet/versions";
+import type { ProjectCopy } from "../tests/support/project-copy";
+import { configure, NEW, OLD } from "../tests/support/openclaw-versions";
 import { inLab, npmStart, runBench } from "./lab";
 
 interface Downtime {

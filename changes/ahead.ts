@@ -135,11 +135,16 @@ function smallerDisk({ now: { droplet }, config, plan, catalogue }: AheadInput):
 
 function resize({ now: { droplet }, config, plan, before }: AheadInput): string[] {
   if (droplet === undefined || droplet.size === config.size) return [];
+  if (droplet.recordedSize === config.size) return [failedResizeWords(droplet, config.size)];
   const grows = config.growDisk && plan.size.diskGiB > droplet.diskGiB;
   const disk = { from: droplet.diskGiB, to: grows ? plan.size.diskGiB : droplet.diskGiB };
   const words = resizeWords({ droplet: droplet.id, from: droplet.size, to: config.size, disk });
   return [`${words}${memoryWords(plan, before)}`];
 }
+
+const failedResizeWords = ({ id, size }: { id: string; size: string }, wanted: string): string =>
+  `droplet ${id} has size ${size}, though the state says ${wanted}: an earlier resize failed, or it was changed outside of Pulumi. ` +
+  "`pulumi up --refresh` resizes it; without --refresh `up` changes nothing and fails.";
 
 export interface Resize {
   /** Id of the droplet. */

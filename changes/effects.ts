@@ -38,11 +38,13 @@ export interface Effect {
 const CONFIG: readonly Step[] = ["update config", "update activate"];
 const SECRETS: readonly Step[] = ["update secrets", "update activate"];
 const BIRTH: readonly Step[] = [
-  ...(["replace TailnetKey", "replace Stash", "replace Droplet", "replace node", "replace program"] as const),
-  ...(["replace config", "replace secrets", "replace activate"] as const),
+  ...(["replace TailnetKey", "replace Stash", "replace Droplet", "replace node", "replace host-key"] as const),
+  ...(["replace program", "replace config", "replace secrets", "replace activate"] as const),
 ];
 /** Every command logs in anew, which runs it again; what it does then is nothing where nothing else changed. */
-const LOGIN: readonly Step[] = ["update program", "update config", "update secrets", "update activate"];
+const LOGIN: readonly Step[] = [
+  ...(["update host-key", "update program", "update config", "update secrets", "update activate"] as const),
+];
 /** The name in the tailnet is vacated before the new node comes. */
 const BIRTH_ELSEWHERE: readonly Step[] = ["replace slot", ...BIRTH];
 
@@ -160,6 +162,7 @@ const ROWS: Readonly<Record<Key, readonly Row[]>> = {
   bootstrapRevision: [row("`bootstrapRevision`", BIRTH, "new droplet")],
   sources: [
     row("`sources.node`", CONFIG, "nothing", "counts when a version is installed"),
+    row("`sources.openclaw`", CONFIG, "files", "counts when a version is installed; hermes' own lock goes or comes"),
     row("`sources.ollama`, without a local model", [], "nothing"),
     row("`sources.tailscale`", [], "nothing", "output `bootstrap.outdated` says so: next `bootstrapRevision`"),
   ],

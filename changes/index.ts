@@ -24,3 +24,5 @@ export async function sayChanges(
   if (refusals.length > 0) throw new ConfigError(config.stack, refusals);
   for (const warning of warnings) await pulumi.log.warn(warning);
 }
+
+export { refuseLockout } from "./lockout";

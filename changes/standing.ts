@@ -4,7 +4,14 @@ import { knownOf, type StateResource, type Survey } from "../sweep";
 
 /** What stands now, as the account and the stack's state tell it. */
 export interface Standing {
-  droplet?: { id: string; size: string; region: string; diskGiB: number };
+  droplet?: {
+    id: string;
+    size: string;
+    region: string;
+    diskGiB: number;
+    /** What the state says its size is; another one than the droplet has after a resize that failed. */
+    recordedSize?: string;
+  };
   volume?: { sizeGiB: number; region: string; isProtected: boolean };
   /** What the droplet was given at birth; absent where an older hermes made it. */
   birth?: Birth;
@@ -17,7 +24,7 @@ export function standingOf({ things, state = [] }: Survey): Standing {
     things.find((thing) => thing.kind === kind && known.ids[kind].has(thing.id))?.entry;
   const [droplet, volume, birth] = [of("droplet"), of("volume"), birthIn(state)];
   return {
-    ...(droplet === undefined ? {} : { droplet: dropletOf(droplet) }),
+    ...(droplet === undefined ? {} : { droplet: { ...dropletOf(droplet), ...recordedSize(state) } }),
     ...(volume === undefined ? {} : { volume: { ...volumeOf(volume), isProtected: isProtected(state) } }),
     ...(birth === undefined ? {} : { birth }),
   };
@@ -29,6 +36,11 @@ const dropletOf = (entry: Entry) => ({
   region: regionOf(entry),
   diskGiB: Number(entry["disk"]),
 });
+
+function recordedSize(state: readonly StateResource[]): { recordedSize?: string } {
+  const size = state.find(({ type }) => type === "digitalocean:index/droplet:Droplet")?.outputs?.["size"];
+  return typeof size === "string" ? { recordedSize: size } : {};
+}
 
 const volumeOf = (entry: Entry) => ({ sizeGiB: Number(entry["size_gigabytes"]), region: regionOf(entry) });
 

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
+import { stackName } from "../config/names";
 import { backupTime, isRecipient } from "../gateway/apply/backup-names";
 import { BucketError, getFile, list, type Bucket } from "../gateway/apply/s3";
 import { streamOverSsh } from "../remote/stream";
 import { decrypt, proveEncrypted } from "./age";
 import { runDrill } from "./drill";
+import { fileToRead, newFile, wrongValue } from "./flags";
 import { asCloudFailure, here, hermesApply, type Surroundings } from "./operate";
 import { CommandError, EXIT, table } from "./output";
 import { plain, secretScrubber } from "./scrub";
@@ -36,29 +38,32 @@ export function addBackupCommands(hermes: Command): void {
       .option("--stack <name>", "name of the stack; default: the selected one")
       .option("--json", "one JSON document on stdout");
   const backup = common(hermes.command("backup"))
-    .description("the state, encrypted, into a file here or into the stack's bucket; the gateway goes on")
-    .option("--out <file>", "where to; default: a file named by the time, in this folder")
-    .option("--to-bucket", "into the bucket of hermes:backup.to instead")
+    .description("Save the encrypted state to a local file or the stack's bucket; the gateway keeps running")
+    .option("--out <file>", "file to write; default: a file in this folder, named after the time")
+    .option("--to-bucket", "write to the bucket of hermes:backup.to instead")
     .action(async (options: BackupOptions) => void (process.exitCode = await runBackup(options)));
   common(backup.command("list"))
-    .description("what is in the stack's bucket, newest last; needs no droplet")
+    .description("List backups in the stack's bucket, newest last; needs no droplet")
     .action(
       async (_: object, command: Command) =>
         void (process.exitCode = await runBackupList(command.optsWithGlobals<BackupOptions>())),
     );
   common(hermes.command("restore"))
-    .description("put the state of a backup in the place of the droplet's; the old one is back when that fails")
-    .argument("[file]", "a backup that hermes made")
-    .option("--from-bucket <name>", "one of `hermes backup list`, or latest")
-    .option("--verify", "everything but the swap: decrypt, unpack on the droplet, compare every hash")
-    .option("--drill", "prove the newest one (or the one named) in a droplet made for it, and removed; touches nothing")
-    .option("--yes", "do not ask")
+    .description("Replace the droplet's state with a backup; rolls back if that fails")
+    .argument("[file]", "backup created by hermes")
+    .option("--from-bucket <name>", "backup from `hermes backup list`, or latest")
+    .option("--verify", "decrypt it, unpack it on the droplet and compare all hashes, without replacing the state")
+    .option("--drill", "test the newest backup (or the named one) on a temporary droplet; the stack does not change")
+    .option("--yes", "do not ask for confirmation")
     .action(async (file: string | undefined, options: RestoreOptions) => {
       if (
         options.drill === true &&
         (options.verify === true || (file !== undefined && options.fromBucket !== undefined))
       )
-        throw new CommandError("--drill goes with one file, or --from-bucket NAME, or neither", EXIT.usage);
+        throw new CommandError(
+          "Use --drill with one file, with --from-bucket NAME, or with neither; and without --verify.",
+          EXIT.usage,
+        );
       process.exitCode = await (options.drill === true ? runDrill : runRestore)(file, options);
     });
 }
@@ -72,46 +77,54 @@ interface MadeBackup {
   sha256: string;
   files: number;
   openclaw: string;
+  /** Name of the one that an earlier run could not send, and this one did. */
+  earlier?: string;
   removed?: string[];
+  /** Why older ones than those that are kept are still in the bucket. */
+  unpruned?: string;
   error?: string;
 }
+
+const KEPT = "The backup is kept on the droplet, encrypted. The next run of the timer or of this command sends it.";
 
 /** Making and sending it; a large workspace on one slow CPU. */
 const BACKUP_MS = 3_600_000;
 
-async function runBackup(options: BackupOptions, io: Surroundings = here()): Promise<number> {
+export async function runBackup(options: BackupOptions, io: Surroundings = here()): Promise<number> {
   if (options.out !== undefined && options.toBucket === true)
-    throw new CommandError("--out and --to-bucket: choose one of them", EXIT.usage);
-  if (options.out !== undefined && existsSync(options.out))
-    throw new CommandError(`${options.out} is there already: nothing is overwritten`, EXIT.input);
+    throw new CommandError("Use either --out or --to-bucket, not both.", EXIT.usage);
+  if (options.out !== undefined) newFile("--out", options.out);
   const reach = await io.connect(options);
   const made =
     options.toBucket === true
       ? await apply(reach, "backup bucket")
       : await toFile(reach, await recipientOf(options, io), options.out);
+  io.stdout.write(`${options.json === true ? JSON.stringify(made) : describeBackup(made)}\n`);
+  return EXIT.ok;
+}
+
+function describeBackup(made: MadeBackup): string {
   const where = made.key === undefined ? (made.path ?? "") : `bucket, ${made.key}`;
   const removed = made.removed?.length ?? 0;
-  io.stdout.write(
-    options.json === true
-      ? `${JSON.stringify(made)}\n`
-      : `${table([
-          ["backup", plain(where)],
-          ["size", `${made.bytes} bytes, ${made.files} files, OpenClaw ${plain(made.openclaw)}`],
-          ...(removed === 0 ? [] : ([["removed", `${removed} older`]] as [string, string][])),
-          [
-            "restore",
-            made.key === undefined ? `hermes restore ${plain(where)}` : "hermes restore --from-bucket latest",
-          ],
-        ])}\n`,
-  );
-  return EXIT.ok;
+  const rows: ([string, string] | undefined)[] = [
+    ["backup", plain(where)],
+    made.earlier === undefined
+      ? undefined
+      : ["also sent", `${plain(made.earlier)}, which an earlier run could not send`],
+    ["size", `${made.bytes} bytes, ${made.files} files, OpenClaw ${plain(made.openclaw)}`],
+    removed === 0 ? undefined : ["removed", `${removed} older`],
+    made.unpruned === undefined ? undefined : ["not removed", `older ones: ${plain(made.unpruned)}`],
+    ["restore", made.key === undefined ? `hermes restore ${plain(where)}` : "hermes restore --from-bucket latest"],
+  ];
+  return table(rows.filter((row) => row !== undefined));
 }
 
 async function apply(reach: Reach, verbs: string): Promise<MadeBackup> {
   const made = await hermesApply<MadeBackup>(reach, verbs, { timeoutMs: BACKUP_MS });
   if (made.ok) return made;
   const error = plain(made.error ?? "no reason given");
-  throw new CommandError(error, /^(GET|PUT|HEAD|DELETE) /.test(error) ? EXIT.cloud : EXIT.unhealthy);
+  if (!/^(GET|PUT|HEAD|DELETE) /.test(error)) throw new CommandError(error, EXIT.unhealthy);
+  throw new CommandError(`${error}\n  ${KEPT}`, EXIT.cloud);
 }
 
 /** @throws CommandError when the stack has none */
@@ -198,7 +211,7 @@ export async function bucketOf(options: StackOptions, io: Surroundings): Promise
   if (to === undefined)
     throw new CommandError("this stack has no bucket for backups: set hermes:backup.to", EXIT.input);
   const { endpoint = "", region = "", bucket = "" } = to;
-  const prefix = to["prefix"] ?? `${options.stack ?? (await io.pulumi(["stack", "--show-name"])).trim()}/`;
+  const prefix = to["prefix"] ?? `${stackName(options.stack ?? (await io.pulumi(["stack", "--show-name"])).trim())}/`;
   const [keyId, secret] = [secrets["backupS3KeyId"], secrets["backupS3Secret"]];
   if (typeof keyId !== "string" || typeof secret !== "string")
     throw new CommandError("hermes:secrets.backupS3KeyId and backupS3Secret are needed to open the bucket", EXIT.input);
@@ -245,7 +258,8 @@ async function runRestore(
   io: Surroundings = here(),
 ): Promise<number> {
   if ((file === undefined) === (options.fromBucket === undefined))
-    throw new CommandError("name one backup: a file, or --from-bucket NAME (latest for the newest)", EXIT.usage);
+    throw new CommandError("Name one backup: a file, or --from-bucket latest.", EXIT.usage);
+  checkBackup(file, options);
   const reach = await io.connect(options);
   const identity = identityOf(reach.secrets);
   const scratch = mkdtempSync(join(tmpdir(), "hermes-restore-"));
@@ -263,16 +277,34 @@ async function runRestore(
   }
 }
 
-/** @param wanted - its name, or `latest` */
+/** Before anything is asked. @throws CommandError */
+export function checkBackup(file: string | undefined, { fromBucket }: Pick<RestoreOptions, "fromBucket">): void {
+  if (file !== undefined) fileToRead("<file>", file, "A backup that hermes made");
+  if (fromBucket !== undefined && !isBackupName(fromBucket))
+    throw notInBucket("--from-bucket", fromBucket, "it is not the name of a backup");
+}
+
+export const isBackupName = (name: string): boolean => name === "latest" || backupTime(name) !== undefined;
+
+export const notInBucket = (flag: string, wanted: string, wrong: string): CommandError =>
+  wrongValue(flag, wanted, {
+    wrong,
+    allowed: "latest, or a name as hermes backup list shows them.",
+    fix: "Write latest.",
+  });
+
+/** @param wanted - its name, or `latest`, as the flag has it */
 export async function fetchBackup(
   where: StackBucket,
   wanted: string,
   scratch: string,
+  flag = "--from-bucket",
 ): Promise<{ path: string; name: string }> {
   const all = await listed(where);
   const name = wanted === "latest" ? all.at(-1)?.name : wanted;
-  if (name === undefined || !all.some((each) => each.name === name))
-    throw new CommandError(`the bucket has no such backup; see: hermes backup list`, EXIT.input);
+  if (name === undefined)
+    throw new CommandError("the bucket has no backup. Make one: hermes backup --to-bucket", EXIT.input);
+  if (!all.some((each) => each.name === name)) throw notInBucket(flag, wanted, "the bucket has no such backup");
   const path = join(scratch, name);
   await getFile(where.bucket, where.prefix + name, path).catch(bucketFailure);
   return { path, name };

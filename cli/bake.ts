@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { sourceText } from "../cloud-init";
 import { MEMORY_MIN_MIB } from "../config/machine";
+import { stackName } from "../config/names";
 import { AccountError, accountFrom, type Account } from "../digitalocean/account";
 import {
   adoptUntagged,
@@ -22,6 +23,7 @@ import { here } from "./operate";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { liveCatalogue } from "./plan/live-catalogue";
 import { stackValues } from "./plan/stack-values";
+import { missingStackFile, projectFolder } from "./project";
 import type { StackFile } from "./sandbox/file";
 import { sshTarget } from "./stack";
 import { stepsUntil, throwAway, thrownAway, type ThrowAway } from "./throw-away";
@@ -57,9 +59,9 @@ export interface Baked {
 export function addBakeCommand(image: Command): void {
   image
     .command("bake")
-    .description("make an image of what a stack's droplets are made of; the stack itself stays as it is")
+    .description("Create an image for a stack's droplets; the stack does not change")
     .option("--stack <name>", "name of the stack", "hermes")
-    .option("--force", "also where there is one with the same in it (Debian's updates make it older)")
+    .option("--force", "create it even if there is one with the same contents (for example, to include Debian updates)")
     .option("--json", "one JSON document on stdout")
     .action(async (options: BakeOptions) => {
       const baked = await runBake(options);
@@ -71,7 +73,7 @@ export function addBakeCommand(image: Command): void {
 export function imageAccount(): Account {
   const account = accountFrom(process.env);
   if (account !== undefined) return account;
-  throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
+  throw new CommandError("There is no DigitalOcean token. Set DIGITALOCEAN_TOKEN.", EXIT.input);
 }
 
 export function asCloudFailure(error: unknown): never {
@@ -82,16 +84,18 @@ export function asCloudFailure(error: unknown): never {
 async function runBake(options: BakeOptions): Promise<Baked> {
   const started = Date.now();
   const io = here();
+  const values = stackValues(projectFolder(), options.stack);
+  if (values === undefined) throw missingStackFile("--stack", options.stack);
   const account = imageAccount();
   const catalogue = await liveCatalogue(account);
-  const wanted = wantedImage(stackValues(process.cwd(), options.stack) ?? {}, catalogue);
+  const wanted = wantedImage(values, catalogue);
   if (wanted === undefined) throw nothingToBake(options.stack);
   await adoptUntagged(account).catch(asCloudFailure);
   const there = options.force === true ? undefined : await newestImage(account, wanted).catch(asCloudFailure);
   if (there !== undefined) return { id: there.id, name: there.name, baked: false, seconds: 0 };
   const progress = new Progress((text) => void io.stderr.write(text));
   const parts = partsOf({ of: options.stack, wanted, catalogue, account, progress });
-  const said = (): void => void io.stderr.write("interrupted: the sandbox is removed first, which takes a minute\n");
+  const said = (): void => void io.stderr.write("interrupted: removing the sandbox, which takes about a minute\n");
   const made = await untilInterrupted((signal) => bake(parts, wanted.contents, signal), said);
   progress.end();
   return { ...made, baked: true, seconds: Math.round((Date.now() - started) / 1000) };
@@ -99,8 +103,8 @@ async function runBake(options: BakeOptions): Promise<Baked> {
 
 const nothingToBake = (stack: string): CommandError =>
   new CommandError(
-    `Pulumi.${stack}.yaml says of no droplet what could be baked: it is missing, wrong, or names an image already.\n` +
-      `  hermes:image must be one of DigitalOcean's, such as debian-13-x64. What else is wrong: pulumi preview`,
+    `Cannot create an image for Pulumi.${stackName(stack)}.yaml: the file is invalid, or uses a custom image.\n` +
+      `  Set hermes:image to an image of DigitalOcean, such as debian-13-x64. Run pulumi preview to see other errors.`,
     EXIT.input,
   );
 
@@ -191,11 +195,11 @@ export const bakedText = ({ id, name, baked, seconds }: Baked): string =>
     ? table([
         ["image", id],
         ["name", name],
-        ["sandboxes", "begin from it by themselves"],
-        ["hermes", `takes it only when told: pulumi config set hermes:image ${id}, which replaces the droplet`],
-        ["took", `${seconds} s; the sandbox that it was made of is removed`],
+        ["sandboxes", "use it automatically"],
+        ["hermes", `uses it after: pulumi config set hermes:image ${id} (replaces the droplet)`],
+        ["took", `${seconds} s; the temporary sandbox was removed`],
       ])
     : table([
-        ["image", `${id}, made before; another one with the same in it: hermes image bake --force`],
+        ["image", `${id}, which already exists; to create another: hermes image bake --force`],
         ["name", name],
       ]);

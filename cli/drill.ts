@@ -5,7 +5,16 @@ import { join } from "node:path";
 import { backupTime } from "../gateway/apply/backup-names";
 import { gatewayStatus } from "../remote/gateway-status";
 import { proveEncrypted } from "./age";
-import { bucketOf, fetchBackup, hasBucket, identityOf, sendBackup, type Restored, type RestoreOptions } from "./backup";
+import {
+  bucketOf,
+  checkBackup,
+  fetchBackup,
+  hasBucket,
+  identityOf,
+  sendBackup,
+  type Restored,
+  type RestoreOptions,
+} from "./backup";
 import { untilInterrupted } from "./interrupted";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { here, type Surroundings } from "./operate";
@@ -53,6 +62,7 @@ export async function runDrill(
   io: Surroundings = here(),
 ): Promise<number> {
   const started = Date.now();
+  checkBackup(file, options);
   const of = options.stack ?? (await io.pulumi(["stack", "--show-name"])).trim();
   const onStack = { ...options, stack: of };
   const identity = identityOf(await stackSecrets(onStack));

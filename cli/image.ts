@@ -1,17 +1,18 @@
-import { readdirSync } from "node:fs";
 import type { Command } from "commander";
 import type { Account } from "../digitalocean/account";
 import { bakedImages, contentsOf, imagesOfDroplets, judge, removeImage, type BakedImage, type Judged } from "../images";
 import { addBakeCommand, asCloudFailure, imageAccount } from "./bake";
-import { CommandError, EXIT } from "./output";
+import { wholeNumber } from "./flags";
+import { EXIT } from "./output";
 import { stackValues } from "./plan/stack-values";
+import { projectFolder, stacksWithFile } from "./project";
 
 export function addImageCommands(hermes: Command): void {
-  const image = hermes.command("image").description("baked images: a sandbox from one is there in seconds");
+  const image = hermes.command("image").description("Manage baked images, from which sandboxes start faster");
   addBakeCommand(image);
   image
     .command("list")
-    .description("the images that were baked, newest first")
+    .description("List baked images, newest first")
     .option("--json", "one JSON document on stdout")
     .action(async (options: { json?: boolean }) => {
       const images = await lookAt(imageAccount(), 0);
@@ -19,13 +20,13 @@ export function addImageCommands(hermes: Command): void {
     });
   image
     .command("prune")
-    .description("find the images that nobody needs; remove them with --yes")
-    .option("--keep <number>", "how many of the newest stay", "2")
+    .description("Find images that are no longer needed; remove them with --yes")
+    .option("--keep <number>", "number of newest images to keep", "2")
     .option("--yes", "remove what was found")
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
     .action(async (options: PruneCommandOptions) => {
-      const report = await prune(imageAccount(), options);
+      const report = await prune(options);
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : pruneText(report));
       if (report.found.length > report.removed.length) process.exitCode = EXIT.refused;
     });
@@ -43,9 +44,10 @@ export interface PruneReport {
   kept: Judged[];
 }
 
-async function prune(account: Account, options: PruneCommandOptions): Promise<PruneReport> {
-  const keep = Number(options.keep);
-  if (!/^\d+$/.test(options.keep)) throw new CommandError(`--keep ${options.keep}: a whole number`, EXIT.usage);
+async function prune(options: PruneCommandOptions): Promise<PruneReport> {
+  const allowed = "The number of newest images that stay: 0 to 1000.";
+  const keep = wholeNumber("--keep", options.keep, { min: 0, max: 1000, allowed, such: 2 });
+  const account = imageAccount();
   const images = await lookAt(account, keep);
   const found = images.filter(({ kept }) => kept === undefined);
   const removed: BakedImage[] = [];
@@ -61,13 +63,12 @@ async function lookAt(account: Account, keep: number): Promise<Judged[]> {
   const [images, ofDroplets] = await Promise.all([bakedImages(account), imagesOfDroplets(account)]).catch(
     asCloudFailure,
   );
-  return judge(images, { keep, inUse: new Set([...ofDroplets, ...imagesOfFiles(process.cwd())]) });
+  return judge(images, { keep, inUse: new Set([...ofDroplets, ...imagesOfFiles(projectFolder())]) });
 }
 
 /** Numbers of images that the stacks' files name, whether they are up or not. */
 export const imagesOfFiles = (project: string): string[] =>
-  readdirSync(project)
-    .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
+  stacksWithFile(project)
     .map((stack) => String(stackValues(project, stack)?.["image"]))
     .filter((image) => /^\d+$/.test(image));
 

@@ -1,22 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { load } from "js-yaml";
 import { utils } from "ssh2";
+import { asMap } from "../config/look-up";
+import { secretProblem } from "../config/secrets";
 import { newKeyPair } from "./age";
+import { checkFlags, checkInit, wantedSecrets, type InitOptions } from "./init-input";
 import { CommandError, EXIT } from "./output";
+import { pathOf, stackFile } from "./project";
 import { pulumiOutput, runPulumi } from "./pulumi";
 import { stackOutputs } from "./stack";
-
-export interface InitOptions {
-  stack: string;
-  access?: "tailnet" | "ssh";
-  adminCidr?: string[];
-  telegramOwner?: string;
-  rotate?: string[];
-  json?: boolean;
-}
 
 /** A secret that somebody else gave out; hermes can only ask for it. */
 interface AskedSecret {
@@ -55,28 +49,53 @@ export const MADE: Record<string, () => string> = {
 
 /** Makes the stack if it is not there, its keys, and asks for what only the user knows. Existing secrets stay. */
 export async function init(options: InitOptions): Promise<{ stack: string; set: string[]; kept: string[] }> {
-  const stack = options.stack;
-  const onStack = ["--stack", stack];
+  const { stack } = options;
+  checkFlags(options);
   await refuseLockout(options);
-  await selectStack(stack);
-  if (options.access !== undefined) await setConfig(onStack, "hermes:access", options.access);
-  for (const [index, cidr] of (options.adminCidr ?? []).entries()) {
-    await setConfig(onStack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
-  }
-  if (options.telegramOwner !== undefined) {
-    await setConfig(onStack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
-  }
-  const present = new Set(secretNames(stack));
-  const rotate = new Set(options.rotate ?? []);
-  const wanted = wantedSecrets(configured(stack));
-  const set: string[] = [];
-  for (const name of wanted) {
-    if (present.has(name) && !rotate.has(name)) continue;
-    await setConfig(onStack, `hermes:secrets.${name}`, await valueOf(name), ["--path", "--secret"]);
-    set.push(name);
-  }
-  if (!present.has("backupKey") && (await setBackupKey(onStack))) set.push("backupKey");
+  const isNew = (await runPulumi(["stack", "select", stack])).code !== 0;
+  const config = isNew ? fileConfig(stack) : await stackConfig(stack);
+  checkInit(options, config);
+  const present = new Set(isNew ? Object.keys(asMap(config["hermes:secrets"])) : await presentSecrets(stack));
+  const wanted = wantedSecrets(options, config);
+  const values = await newSecrets(wanted, present, new Set(options.rotate));
+  // The secret half of a recipient may be kept elsewhere. A new pair would make backups that its owner cannot open.
+  const hasRecipient = asMap(config["hermes:backup"])["recipient"] !== undefined;
+  const pair = present.has("backupKey") || hasRecipient ? undefined : newKeyPair();
+  const write = (): Promise<void> =>
+    writeStack(options, { ...values, ...(pair && { backupKey: pair.identity }) }, pair?.recipient);
+  await (isNew ? inNewStack(stack, write) : write());
+  const set = [...Object.keys(values), ...(pair === undefined ? [] : ["backupKey"])];
   return { stack, set, kept: wanted.filter((name) => !set.includes(name)) };
+}
+
+/** Everything was checked and asked for before: what is written is whole. */
+async function writeStack(options: InitOptions, secrets: Record<string, string>, recipient?: string): Promise<void> {
+  const onStack = ["--stack", options.stack];
+  if (options.access !== undefined) await setConfig(onStack, "hermes:access", options.access);
+  for (const [index, cidr] of (options.adminCidr ?? []).entries())
+    await setConfig(onStack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
+  if (options.telegramOwner !== undefined)
+    await setConfig(onStack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
+  for (const [name, value] of Object.entries(secrets))
+    await setConfig(onStack, `hermes:secrets.${name}`, value, ["--path", "--secret"]);
+  // Both halves together. Without age on this machine there is no pair, and backups are refused until there is one.
+  if (recipient !== undefined) await setConfig(onStack, "hermes:backup.recipient", recipient, ["--path"]);
+}
+
+/** A stack that did not come to be leaves nothing: neither itself nor a change of its file. */
+async function inNewStack(stack: string, write: () => Promise<void>): Promise<void> {
+  const path = pathOf(stack);
+  const before = existsSync(path) ? readFileSync(path) : undefined;
+  // Outside of what is undone: it also fails if the stack exists after all.
+  await pulumiOutput(["stack", "init", stack]);
+  try {
+    await write();
+  } catch (error) {
+    await runPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", stack]);
+    if (before === undefined) rmSync(path, { force: true });
+    else writeFileSync(path, before);
+    throw error;
+  }
 }
 
 /**
@@ -90,31 +109,20 @@ async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void>
   throw new CommandError(
     `the droplet would not let this machine in with a new ${name}.\n` +
       `  In two steps, without an interruption: hermes rotate ${name}\n` +
-      `  If the old one is lost: hermes rotate ${name} --lost; pulumi up (a new droplet, the state stays)`,
+      `  If the old one is lost: hermes rotate ${name} --lost; pulumi up (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST)`,
     EXIT.refused,
   );
 }
 
-/**
- * Both halves at once; a key that is there is never replaced: the backups made for it would be lost. Without age on this
- * machine there is none, and backups are refused until there is.
- */
-async function setBackupKey(onStack: string[]): Promise<boolean> {
-  const pair = newKeyPair();
-  if (pair === undefined) return false;
-  await setConfig(onStack, "hermes:secrets.backupKey", pair.identity, ["--path", "--secret"]);
-  await setConfig(onStack, "hermes:backup.recipient", pair.recipient, ["--path"]);
-  return true;
-}
-
-function wantedSecrets(config: Record<string, unknown>): string[] {
-  return [
-    OPENROUTER.name,
-    "gatewayToken",
-    "deployKey",
-    ...(config["hermes:access"] === "ssh" ? ["hostKey"] : []),
-    ...(config["hermes:telegram"] === undefined ? [] : [TELEGRAM.name]),
-  ];
+/** Values for the secrets that are missing or to be rotated. An existing secret is replaced only on request. */
+async function newSecrets(
+  wanted: readonly string[],
+  present: ReadonlySet<string>,
+  rotate: ReadonlySet<string>,
+): Promise<Record<string, string>> {
+  const values: Record<string, string> = {};
+  for (const name of wanted) if (!present.has(name) || rotate.has(name)) values[name] = await valueOf(name);
+  return values;
 }
 
 /** Makes a secret anew, or asks for it. */
@@ -124,39 +132,58 @@ export async function valueOf(name: string): Promise<string> {
   return await ask(name === TELEGRAM.name ? TELEGRAM : OPENROUTER);
 }
 
-async function selectStack(stack: string): Promise<void> {
-  const selected = await runPulumi(["stack", "select", stack]);
-  if (selected.code !== 0) await pulumiOutput(["stack", "init", stack]);
-}
-
 /** Values travel on stdin, never as an argument. */
 export async function setConfig(stack: string[], key: string, value: string, flags: string[] = []): Promise<void> {
   await pulumiOutput(["config", "set", key, ...stack, ...flags], { stdin: value });
 }
 
-/** Names of the secrets that the stack's file holds already, encrypted. */
-export function secretNames(stack: string, directory = process.cwd()): string[] {
-  const secrets = configured(stack, directory)["hermes:secrets"];
-  return typeof secrets === "object" && secrets !== null ? Object.keys(secrets) : [];
+/** What the file of a stack says that the backend does not have. */
+const fileConfig = (stack: string): Record<string, unknown> => asMap(stackFile(stack)?.config);
+
+/** The plain values of a stack, as the engine knows them wherever its file is. */
+async function stackConfig(stack: string): Promise<Record<string, unknown>> {
+  type Value = { value?: unknown; objectValue?: unknown };
+  const values = JSON.parse(await pulumiOutput(["config", "--json", "--stack", stack])) as Record<string, Value>;
+  return Object.fromEntries(Object.entries(values).map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
 }
 
-/** What the stack's file says, written by hand or by an earlier step. */
-function configured(stack: string, directory = process.cwd()): Record<string, unknown> {
-  const path = `${directory}/Pulumi.${stack}.yaml`;
-  if (!existsSync(path)) return {};
-  return (load(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null)?.config ?? {};
+/**
+ * Names of the secrets that a stack has, as the engine knows them.
+ *
+ * @throws CommandError if the secrets cannot be read: an existing secret is never treated as missing
+ */
+async function presentSecrets(stack: string): Promise<string[]> {
+  const { code, stdout, stderr } = await runPulumi(["config", "get", "--path", "hermes:secrets", "--stack", stack]);
+  if (code !== 0 && /configuration key '.*' not found/.test(stderr + stdout)) return [];
+  try {
+    if (code === 0) return Object.keys(asMap(JSON.parse(stdout)));
+  } catch {
+    // A parser's message would quote what it read.
+  }
+  throw new CommandError(
+    `the secrets of stack ${stack} cannot be read, so nothing was changed.\n` +
+      `  Is the passphrase (PULUMI_CONFIG_PASSPHRASE) the stack's? Look: pulumi config get --path hermes:secrets --stack ${stack}`,
+    EXIT.input,
+  );
 }
 
 async function ask(secret: AskedSecret): Promise<string> {
   const given = process.env[secret.environment];
-  if (given !== undefined && given !== "") return given;
+  if (given !== undefined && given !== "") return checked(secret, given, `The value is from ${secret.environment}.`);
   if (!process.stdin.isTTY) {
     throw new CommandError(
-      `${secret.name} is missing, and there is no terminal to ask on.\n  Put it into ${secret.environment} and run hermes init again.`,
+      `${secret.name} is missing, and there is no terminal to ask on; nothing was changed.\n  Put it into ${secret.environment} and run the command again.`,
       EXIT.input,
     );
   }
-  return await askHidden(`${secret.question}: `);
+  return checked(secret, await askHidden(`${secret.question}: `), "Nothing was changed.");
+}
+
+/** By the rules of the configuration. @throws CommandError without the value */
+function checked({ name }: AskedSecret, value: string, more: string): string {
+  const problem = secretProblem(name, value);
+  if (problem === undefined) return value;
+  throw new CommandError(`${problem.wrong}. ${more}\n  ${problem.allowed}\n  ${problem.fix}`, EXIT.input);
 }
 
 async function askHidden(question: string): Promise<string> {

@@ -7,8 +7,6 @@ export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, stop);
-  // A terminal that was closed takes no more words; that ends nothing.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     return await work(controller.signal);
   } finally {

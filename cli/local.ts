@@ -15,6 +15,7 @@ import {
 import { describeEngine, ensurePrograms } from "../localcloud/engine";
 import { runAttached, runCaptured, STACK, type ExecResult } from "../localcloud/exec";
 import { labOf, type Lab } from "../localcloud/lab";
+import { oneOf } from "./flags";
 import { CommandError, EXIT, Progress, table } from "./output";
 import { resourceLines } from "./pulumi";
 import type { StackOutputs } from "./stack";
@@ -28,27 +29,37 @@ const currentLab = (): Lab => labOf(process.env["HERMES_PROJECT"] ?? PROJECT, pr
 export function addLocalCommands(hermes: Command): void {
   // So that the options of what `exec` and `shell` run are its own.
   hermes.enablePositionalOptions();
-  const local = hermes.command("local").description("the embedded cloud: everything real, no account");
+  const local = hermes.command("local").description("Manage the embedded cloud, which needs no account");
   local.enablePositionalOptions();
-  local.command("up").description("bring it up, and the stack hermes in it").action(up);
-  local.command("status").description("what runs").option("--json", "one JSON document on stdout").action(status);
+  local.command("up").description("Start the embedded cloud and deploy the stack hermes in it").action(up);
+  local
+    .command("status")
+    .description("Show what is running")
+    .option("--json", "one JSON document on stdout")
+    .action(status);
   local
     .command("exec")
-    .description("run a command where the operator is: hermes local exec -- pulumi preview")
+    .description("Run a command in the operator's environment: hermes local exec -- pulumi preview")
     .argument("<command...>")
     .passThroughOptions()
     .allowUnknownOption()
     .action(exec);
   local
     .command("shell")
-    .description("a root shell (or a command) on the droplet, by its console")
+    .description("Open a root shell on the droplet's console, or run a command there")
     .argument("[command...]")
     .passThroughOptions()
     .allowUnknownOption()
     .action(shell);
-  local.command("logs").description("what the parts wrote").argument("[part]").action(logs);
-  local.command("env").description("the operator's environment, for eval; holds the lab's credentials").action(env);
-  local.command("down").description("destroy the stack and remove everything from this machine").action(down);
+  local.command("logs").description("Show logs of the embedded cloud's services").argument("[part]").action(logs);
+  local
+    .command("env")
+    .description("Print the operator's environment for eval; contains the lab's credentials")
+    .action(env);
+  local
+    .command("down")
+    .description("Destroy the stack and remove everything but the cache from this machine")
+    .action(down);
 }
 
 function checkedLab(): Lab {
@@ -105,7 +116,7 @@ async function summaryOf(run: (command: string[]) => Promise<ExecResult>): Promi
     ["tailnet", `${outputs.tailnet.name}, ${outputs.tailnet.address}`],
     ["openclaw", `${outputs.openclaw.version}, ready`],
     ["agent", `${turn?.text ?? "no answer"} (${turn?.model ?? "no model"})`],
-    ["tunnel", outputs.tunnel],
+    ["tunnel", "npx hermes local exec -- npx hermes tunnel"],
   ]);
 }
 
@@ -173,9 +184,20 @@ function logs(part?: string): void {
   const folder = join(lab.dir, "logs");
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];
   if (part === undefined) return void process.stdout.write(`${names.join("\n")}\n`);
+  process.stdout.write(readFileSync(join(folder, logNamed(part, names))));
+}
+
+/** @throws CommandError if there is no such log */
+export function logNamed(part: string, names: readonly string[]): string {
   const name = names.find((one) => one === part || one.startsWith(`${part}.`));
-  if (name === undefined) throw new CommandError(`no log of "${part}"; there are: ${names.join(", ")}`, EXIT.usage);
-  process.stdout.write(readFileSync(join(folder, name)));
+  if (name !== undefined) return name;
+  if (names.length === 0)
+    throw new CommandError("the embedded cloud has no logs: bring it up with npm start", EXIT.input);
+  return oneOf(
+    "[part]",
+    part,
+    names.map((one) => one.replace(/\..*$/, "")),
+  );
 }
 
 async function env(): Promise<void> {

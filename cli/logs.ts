@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { INTERRUPTED, streamOverSsh } from "../remote/stream";
+import { oneOf, wholeNumber } from "./flags";
 import { asCloudFailure, here, type Surroundings } from "./operate";
 import { CommandError, EXIT } from "./output";
 import { plain, ScrubbedLines, secretScrubber } from "./scrub";
@@ -26,10 +27,10 @@ const MOST_LINES = 100_000;
 export function addLogsCommand(hermes: Command): void {
   hermes
     .command("logs")
-    .description("what the droplet's parts wrote, secrets taken out")
+    .description("Show logs of the droplet's services, with secrets removed")
     .option("--stack <name>", "name of the stack; default: the selected one")
-    .option("-f, --follow", "go on until interrupted")
-    .option("--lines <count>", "how many to begin with", "50")
+    .option("-f, --follow", "keep printing new lines until interrupted")
+    .option("--lines <count>", "number of lines to show", "50")
     .option("--unit <name>", NAMES.join(", "), "gateway")
     .option("--json", "one JSON document on stdout; not with --follow")
     .action(async (options: LogsOptions) => {
@@ -73,11 +74,11 @@ export async function runLogs(options: LogsOptions, io: Surroundings = here()): 
 
 /** Pure: what is run on the droplet. @throws CommandError for options that are none */
 export function logCommand({ follow, lines, unit, json }: LogsOptions): string {
-  const count = Number(lines);
-  if (!/^\d+$/.test(lines) || count > MOST_LINES)
-    throw new CommandError(`--lines ${lines}: a number from 0 to ${MOST_LINES}`, EXIT.usage);
-  if (!NAMES.includes(unit)) throw new CommandError(`--unit ${unit}: one of ${NAMES.join(", ")}`, EXIT.usage);
-  if (follow === true && json === true) throw new CommandError("--json is one document: not with --follow", EXIT.usage);
+  const allowed = `A number of lines from 0 to ${MOST_LINES}.`;
+  const count = wholeNumber("--lines", lines, { min: 0, max: MOST_LINES, allowed, such: 50 });
+  oneOf("--unit", unit, NAMES);
+  if (follow === true && json === true)
+    throw new CommandError("Use either --follow or --json, not both: --json prints one document.", EXIT.usage);
   if (unit === "bootstrap") return `tail -n ${count}${follow === true ? " -F" : ""} ${BOOTSTRAP_LOG}`;
   const units = (UNITS[unit] ?? Object.values(UNITS).flat()).map((name) => `--unit=${name}`);
   const fields = "--output=json --all --output-fields=MESSAGE,PRIORITY,_PID,_SYSTEMD_UNIT,UNIT";

@@ -38,7 +38,7 @@ export const here = (): Surroundings => ({
 
 /** No droplet that answers is the network's failure, whatever its words. */
 export const asCloudFailure = (error: Error): never => {
-  throw error instanceof CommandError ? error : new CommandError(error.message, EXIT.cloud);
+  throw error instanceof CommandError ? error : new CommandError(error.message, EXIT.cloud, { cause: error });
 };
 
 /** One run of hermes-apply, its one line of standard output read and scrubbed. @throws CommandError when it said none */

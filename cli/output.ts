@@ -1,5 +1,3 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
-
 /** Exit codes of every hermes command. */
 export const EXIT = {
   ok: 0,
@@ -20,8 +18,9 @@ export class CommandError extends Error {
   constructor(
     message: string,
     readonly code: number,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 
@@ -61,15 +60,3 @@ export class Progress {
 }
 
 const elapsed = (since: number): string => `(${((Date.now() - since) / 1000).toFixed(0)} s)`;
-
-/** The file is the old one or the new one, whatever happens between. */
-export function writeWhole(file: string, text: string): void {
-  const draft = `${file}.${process.pid}.tmp`;
-  try {
-    writeFileSync(draft, text);
-    renameSync(draft, file);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`, EXIT.input);
-  }
-}

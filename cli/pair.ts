@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { matching } from "./flags";
 import { here, hermesApply, type Surroundings } from "./operate";
 import { CommandError, EXIT, table } from "./output";
 import { plain } from "./scrub";
@@ -20,23 +21,23 @@ interface PairReply {
 }
 
 export function addPairCommands(hermes: Command): void {
-  const pair = hermes.command("pair").description("who may talk to the agents");
+  const pair = hermes.command("pair").description("Manage who may talk to the agents");
   const add = (name: string, description: string) =>
     pair
       .command(name)
       .description(description)
       .option("--stack <name>", "name of the stack; default: the selected one")
       .option("--json", "one JSON document on stdout");
-  add("list", "people who wrote to the bot and wait for a yes")
+  add("list", "List people who wrote to the bot and wait for approval")
     .option("--channel <name>", "channel", "telegram")
     .action(async (options: PairOptions) => void (process.exitCode = await runPairList(options)));
-  add("approve", "let one of them in, by the code that the bot gave")
+  add("approve", "Approve one of them, by the code that the bot sent")
     .argument("<code>")
     .option("--channel <name>", "channel", "telegram")
     .action(
       async (code: string, options: PairOptions) => void (process.exitCode = await runPairApprove(code, options)),
     );
-  add("devices", "the Control UI's browsers and apps").action(
+  add("devices", "List browsers and apps paired with the Control UI").action(
     async (options: PairOptions) => void (process.exitCode = await runPairDevices(options)),
   );
 }
@@ -53,11 +54,11 @@ export async function runPairList(options: PairOptions, io: Surroundings = here(
 }
 
 export async function runPairApprove(code: string, options: PairOptions, io: Surroundings = here()): Promise<number> {
-  if (!/^[A-Za-z0-9]{4,16}$/.test(code))
-    throw new CommandError(
-      "that is no pairing code: it has letters and digits only. See: hermes pair list",
-      EXIT.usage,
-    );
+  matching("<code>", code, {
+    pattern: /^[A-Za-z0-9]{4,16}$/,
+    allowed: "A pairing code: 4 to 16 letters and digits, as the bot sent it.",
+    fix: "Write the code of one of those that wait: hermes pair list",
+  });
   const channel = channelOf(options);
   await ask(`approve ${channel} ${code}`, options, io);
   print(
@@ -81,10 +82,12 @@ export async function runPairDevices(
   return EXIT.ok;
 }
 
-function channelOf({ channel }: PairOptions): string {
-  if (/^[a-z][a-z0-9_-]{0,63}$/.test(channel)) return channel;
-  throw new CommandError("--channel is a channel's name, such as telegram", EXIT.usage);
-}
+const channelOf = ({ channel }: PairOptions): string =>
+  matching("--channel", channel, {
+    pattern: /^[a-z][a-z0-9_-]{0,63}$/,
+    allowed: "The name of a channel of OpenClaw's.",
+    fix: "Write telegram.",
+  });
 
 /** @throws CommandError with OpenClaw's reason; an unknown code is the user's mistake */
 async function ask(verbs: string, options: StackOptions, io: Surroundings): Promise<PairReply> {

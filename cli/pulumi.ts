@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import { stackName } from "../config/names";
+import { nearest } from "../config/nearest";
 import { CommandError, EXIT, type Progress } from "./output";
 
 export interface PulumiResult {
@@ -69,8 +71,41 @@ function stopOnSignal(child: ChildProcess, signal: AbortSignal | undefined): () 
 export async function pulumiOutput(args: string[], options: PulumiOptions = {}): Promise<string> {
   const result = await runPulumi(args, options);
   if (result.code === 0) return result.stdout;
-  const words = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(0, 8).join("\n  ");
-  throw new CommandError(`pulumi ${args.slice(0, 3).join(" ")} failed:\n  ${words}`, EXIT.cloud);
+  const said = result.stderr.trim() || result.stdout.trim();
+  throw (
+    (await wrongInput(said)) ??
+    new CommandError(
+      `pulumi ${args.slice(0, 3).join(" ")} failed:\n  ${said.split("\n").slice(0, 8).join("\n  ")}`,
+      EXIT.cloud,
+    )
+  );
+}
+
+/** What pulumi refuses because of what the user typed, or where. */
+async function wrongInput(said: string): Promise<CommandError | undefined> {
+  const missing = /no stack named '([^']*)' found/.exec(said)?.[1];
+  if (missing !== undefined)
+    return new CommandError(
+      `there is no stack "${missing}".\n  ${(await otherStacks(missing)).join("\n  ")}`,
+      EXIT.input,
+    );
+  if (/no stack selected/.test(said))
+    return new CommandError(`no stack is selected.\n  ${(await otherStacks()).join("\n  ")}`, EXIT.input);
+  if (/no Pulumi\.yaml project file found/.test(said))
+    return new CommandError(
+      "there is no Pulumi.yaml in this folder or above it.\n  Run the command in the project's folder, or below it.",
+      EXIT.input,
+    );
+  return undefined;
+}
+
+async function otherStacks(missing = ""): Promise<string[]> {
+  const { code, stdout } = await runPulumi(["stack", "ls", "--json"]);
+  const names = code === 0 ? (JSON.parse(stdout) as { name: string }[]).map(({ name }) => name) : [];
+  if (names.length === 0) return ["Make one: hermes init"];
+  const meant = nearest(stackName(missing), names.map(stackName));
+  const fix = meant === undefined ? "Add --stack and one of them." : `Write --stack ${meant}.`;
+  return [`Stacks: ${names.join(", ")}.`, fix];
 }
 
 /** Of pulumi's many lines those that say what became of a resource. */

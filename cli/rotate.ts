@@ -1,7 +1,10 @@
 import type { Command } from "commander";
 import { DEFAULTS } from "../config/keys";
 import { publicKeyOf } from "../config/public-key";
+import { giveHostKey, showsNow } from "../remote/adopt";
+import { FINGERPRINT, HostKeyError } from "../remote/host-key";
 import { runOverSsh, type SshTarget } from "../remote/ssh";
+import { matching, oneOf } from "./flags";
 import { MADE, newKey, setConfig, valueOf } from "./init";
 import { hermesApply } from "./operate";
 import { CommandError, EXIT, table } from "./output";
@@ -10,6 +13,8 @@ import { selected, sshTarget, stackOutputs, type Reach, type StackOptions } from
 
 export interface RotateOptions extends StackOptions {
   lost?: boolean;
+  /** With hostKey: what the droplet shows today, where the stack's own key is not it. */
+  fingerprint?: string;
   json?: boolean;
 }
 
@@ -27,6 +32,10 @@ export interface RotateParts {
   apply(reach: Reach, verbs: string, stdin: string): Promise<void>;
   /** Logs in. @throws Error when it is not let in, or another host answers */
   logIn(target: SshTarget): Promise<void>;
+  /** @throws Error when another machine answers, or the droplet does not take the key */
+  giveHostKey(target: SshTarget, key: string): Promise<void>;
+  /** @throws Error when the target's key is not shown soon */
+  shows(target: SshTarget): Promise<void>;
   setSecret(name: string, value: string): Promise<void>;
   dropSecret(name: string): Promise<void>;
   /** Undefined: there is no droplet yet. */
@@ -45,10 +54,11 @@ const NAMES = [...Object.keys(MADE), ...ASKED];
 export function addRotateCommand(hermes: Command): void {
   hermes
     .command("rotate")
-    .description("a new value for a secret; keys of SSH in two steps, so that nobody is locked out")
+    .description("Replace a secret; SSH keys in two steps, so that you are not locked out")
     .argument("<secret>", NAMES.join(", "))
     .option("--stack <name>", "name of the stack; default: the selected one")
-    .option("--lost", "the old key is lost, or no longer let in: a new one, and a new droplet at the next `up`")
+    .option("--lost", "the old key is lost or no longer accepted: create a new key; the next `up` replaces the droplet")
+    .option("--fingerprint <SHA256:…>", "with hostKey: accept this key of the droplet once, then replace it")
     .option("--json", "one JSON document on stdout")
     .action(async (name: string, options: RotateOptions) => {
       const result = await rotate(name, options, partsOf(options));
@@ -59,18 +69,31 @@ export function addRotateCommand(hermes: Command): void {
 
 /** @throws CommandError */
 export async function rotate(name: string, options: RotateOptions, parts: RotateParts): Promise<Rotated> {
-  if (!NAMES.includes(name))
-    throw new CommandError(
-      `hermes rotates ${NAMES.join(", ")}.\n  Any other secret: pulumi config set --secret --path 'hermes:secrets.NAME'; pulumi up`,
-      EXIT.usage,
-    );
+  oneOf(
+    "<secret>",
+    name,
+    NAMES,
+    "Set any other one: pulumi config set --secret --path 'hermes:secrets.NAME'; pulumi up.",
+  );
+  checkFingerprint(name, options);
   if (name !== "deployKey" && name !== "hostKey") return await replaceValue(name, options, parts);
   if (options.lost === true) return await replaceLost(name, parts);
-  return name === "deployKey" ? await rotateDeployKey(parts) : await rotateHostKey(parts);
+  return name === "deployKey" ? await rotateDeployKey(parts) : await rotateHostKey(options, parts);
+}
+
+function checkFingerprint(name: string, { fingerprint, lost }: RotateOptions): void {
+  if (fingerprint === undefined) return;
+  if (name !== "hostKey" || lost === true)
+    throw new CommandError("Use --fingerprint with hostKey, and without --lost.", EXIT.usage);
+  matching("--fingerprint", fingerprint, {
+    pattern: FINGERPRINT,
+    allowed: "The fingerprint of an SSH key: SHA256: and 43 characters.",
+    fix: "Copy it from ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub on the droplet's console.",
+  });
 }
 
 async function replaceValue(name: string, options: RotateOptions, parts: RotateParts): Promise<Rotated> {
-  if (options.lost === true) throw new CommandError("--lost is for deployKey and hostKey", EXIT.usage);
+  if (options.lost === true) throw new CommandError("Use --lost with deployKey or hostKey only.", EXIT.usage);
   await parts.setSecret(name, await parts.valueOf(name));
   const next = ASKED.includes(name)
     ? "pulumi up brings it to the droplet; then revoke the old one where it came from"
@@ -100,20 +123,16 @@ async function rotateDeployKey(parts: RotateParts): Promise<Rotated> {
 }
 
 /** Told to the droplet over a connection that the old host key proves. May be cut off anywhere and run again. */
-async function rotateHostKey(parts: RotateParts): Promise<Rotated> {
-  const reach = await parts.reach();
-  if (reach.hostKey === undefined)
-    throw new CommandError(
-      "this stack has no hostKey: on a tailnet WireGuard says who answers. There is nothing to rotate",
-      EXIT.input,
-    );
+async function rotateHostKey({ fingerprint }: RotateOptions, parts: RotateParts): Promise<Rotated> {
+  const stack = await parts.reach();
+  const reach = fingerprint === undefined ? stack : { ...stack, hostKey: fingerprint };
   const next = await nextKey("hostKey", reach, parts);
   const renewed = { ...reach, hostKey: publicKeyOf(next) };
-  await parts.apply(reach, "stage host-key", next).catch(async (error: Error) => {
-    await parts.logIn(renewed).catch(() => stuck("hostKey", error));
+  await parts.giveHostKey(reach, next).catch(async (error: Error) => {
+    await parts.shows(renewed).catch(() => stuck("hostKey", error));
   });
   parts.say("the droplet has the new host key");
-  await parts.logIn(renewed).catch((error: Error) => {
+  await parts.shows(renewed).catch((error: Error) => {
     throw new CommandError(`the droplet does not show the new host key: ${error.message}`, EXIT.unhealthy);
   });
   await switchTo("hostKey", next, parts);
@@ -142,6 +161,8 @@ async function switchTo(name: string, key: string, parts: RotateParts): Promise<
 /** What hermes-apply refused is told as it is; without a connection the way back in is told. */
 function stuck(name: string, error: Error): never {
   if (error instanceof CommandError && error.code !== EXIT.cloud) throw error;
+  if (error instanceof HostKeyError || error.cause instanceof HostKeyError)
+    throw new CommandError(error.message, EXIT.cloud);
   throw new CommandError(
     `${error.message}\n  Is the droplet reachable (hermes doctor)? If the key is lost, or the droplet takes it no more:\n` +
       `  hermes rotate ${name} --lost; pulumi up`,
@@ -164,6 +185,9 @@ async function replaceLost(name: string, parts: RotateParts): Promise<Rotated> {
   };
 }
 
+/** sshd reads its keys again. */
+const SHOWN_MS = 10_000;
+
 function partsOf(options: RotateOptions): RotateParts {
   const stack = selected(options);
   const set = (key: string, value: string, flags: string[]) => setConfig(stack, key, value, flags);
@@ -174,6 +198,8 @@ function partsOf(options: RotateOptions): RotateParts {
       if (!reply.ok) throw new CommandError(reply.error ?? `hermes-apply ${verbs} failed`, EXIT.unhealthy);
     },
     logIn: async (target) => void (await runOverSsh(target, "true")),
+    giveHostKey,
+    shows: (target) => showsNow(target, { timeoutMs: SHOWN_MS }),
     setSecret: (name, value) => set(`hermes:secrets.${name}`, value, ["--path", "--secret"]),
     dropSecret: async (name) => {
       await pulumiOutput(["config", "rm", "--path", `hermes:secrets.${name}`, ...stack]);

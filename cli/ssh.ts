@@ -9,8 +9,10 @@ export function addSshCommand(hermes: Command): void {
   hermes.enablePositionalOptions();
   hermes
     .command("ssh")
-    .description("a root shell on the droplet, or one command; ends with its exit code, 5 without a connection")
-    .argument("[command...]", "joined by spaces and read by the droplet's shell, as ssh does")
+    .description(
+      "Open a root shell on the droplet, or run one command; exits with its code, or 5 if the connection fails",
+    )
+    .argument("[command...]", "joined by spaces and run by the droplet's shell, as with ssh")
     .option("--stack <name>", "name of the stack; default: the selected one")
     .passThroughOptions()
     .action(async (command: string[], options: StackOptions) => {

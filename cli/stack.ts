@@ -49,7 +49,13 @@ export async function sshTarget(options: StackOptions): Promise<Reach> {
     throw new CommandError("hermes:secrets.deployKey is not set. Make it: hermes init", EXIT.input);
   const host = outputs.tunnel.trim().split("@").at(-1) ?? outputs.tailnet.address;
   const hostKey = secrets["hostKey"];
-  return { host, privateKey, ...(hostKey === undefined ? {} : { hostKey: publicLine(hostKey) }), outputs, secrets };
+  if (hostKey === undefined)
+    throw new CommandError(
+      "hermes:secrets.hostKey is not set: this machine cannot tell the droplet from a stranger.\n" +
+        "  Make it: hermes init; then bring it to the droplet: pulumi up",
+      EXIT.input,
+    );
+  return { host, privateKey, hostKey: publicLine(hostKey), outputs, secrets };
 }
 
 export async function stackSecrets(options: StackOptions): Promise<Record<string, string>> {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { resourceNames } from "../config/names";
+import { resourceNames, stackName } from "../config/names";
 import { publicKeyOf } from "../config/public-key";
+import { botTag } from "../config/sandbox";
 import { AccountError, accountFrom } from "../digitalocean/account";
 import {
   knownOf,
@@ -18,6 +19,7 @@ import type { NodeIdentity } from "../tailnet/nodes";
 import { CommandError, EXIT } from "./output";
 import { asMap } from "../config/look-up";
 import { stackValues } from "./plan/stack-values";
+import { missingStackFile, projectFolder } from "./project";
 import { pulumiOutput, runPulumi } from "./pulumi";
 
 interface SweepOptions {
@@ -40,16 +42,16 @@ interface SweepReport {
 export function addSweepCommand(hermes: Command): void {
   hermes
     .command("sweep")
-    .description("find what carries a stack's tag or name and is not in its state; remove it with --yes")
+    .description("Find resources with a stack's tag or name that are not in its state; remove them with --yes")
     .option("--stack <name>", "name of the stack", "hermes")
-    .option("--dry-run", "only look (the default)")
+    .option("--dry-run", "only list them (default)")
     .option("--yes", "remove what was found")
-    .option("--volumes", "volumes too, unless they are attached: their data is lost")
+    .option("--volumes", "also remove detached volumes: their data is lost")
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
     .action(async (options: SweepOptions & { dryRun?: boolean }) => {
       if (options.dryRun === true && options.yes === true)
-        throw new CommandError("--dry-run and --yes: say one of them", EXIT.usage);
+        throw new CommandError("Use either --dry-run or --yes, not both.", EXIT.usage);
       const report = await sweep(options);
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : sweepText(report));
       if (report.found.length > report.removed.length) process.exitCode = EXIT.refused;
@@ -58,9 +60,10 @@ export function addSweepCommand(hermes: Command): void {
 
 async function sweep(options: SweepOptions): Promise<SweepReport> {
   const { stack } = options;
+  const identity = nodeIdentity(stack);
   const account = accountFrom(process.env, await providerConfig(stack));
   if (account === undefined)
-    throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
+    throw new CommandError("There is no DigitalOcean token. Set DIGITALOCEAN_TOKEN.", EXIT.input);
   const known = knownOf(await stateOf(stack));
   const notLookedAt: string[] = [];
   const publicKey = await deployPublicKey(stack);
@@ -68,16 +71,17 @@ async function sweep(options: SweepOptions): Promise<SweepReport> {
   const tailnet = tailnetApi(notLookedAt);
   try {
     const [things, devices] = await Promise.all([
-      thingsOf(account, { names: resourceNames(stack.split("/").at(-1) ?? stack), publicKey }),
+      thingsOf(account, { names: resourceNames(stackName(stack)), publicKey, botTag: await ownBotTag(stack) }),
       tailnet === undefined ? [] : tailnet.devices(),
     ]);
-    const nodes = nodesOf(devices, nodeIdentity(stack));
+    const nodes = nodesOf(devices, identity);
     const found = strays([...nodes, ...things], known, { volumes: options.volumes === true });
     const say = (text: string): void => void process.stderr.write(`${text}\n`);
     const removed = options.yes === true ? await remove(found, { account, tailnet, say }) : [];
     const gone = options.yes === true ? removed : found.filter((one) => one.kept === undefined);
     return { stack, found, removed, notLookedAt, next: nextStep(gone, known, stack) };
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     if (error instanceof AccountError) throw new CommandError(`DigitalOcean ${error.message}`, EXIT.cloud);
     throw new CommandError(`the tailnet's API: ${(error as Error).message}`, EXIT.cloud);
   }
@@ -105,8 +109,18 @@ export async function providerConfig(stack: string): Promise<{ get(key: string):
 }
 
 async function deployPublicKey(stack: string): Promise<string | undefined> {
-  const { code, stdout } = await runPulumi(["config", "get", "--path", "hermes:secrets.deployKey", "--stack", stack]);
-  return code === 0 ? publicKeyOf(stdout) : undefined;
+  const key = await secretOf(stack, "deployKey");
+  return key === undefined ? undefined : publicKeyOf(key);
+}
+
+async function ownBotTag(stack: string): Promise<string | undefined> {
+  const token = await secretOf(stack, "telegramBotToken");
+  return token === undefined ? undefined : botTag(token);
+}
+
+async function secretOf(stack: string, name: string): Promise<string | undefined> {
+  const { code, stdout } = await runPulumi(["config", "get", "--path", `hermes:secrets.${name}`, "--stack", stack]);
+  return code === 0 ? stdout : undefined;
 }
 
 function tailnetApi(notLookedAt: string[]): TailnetApi | undefined {
@@ -120,9 +134,15 @@ function tailnetApi(notLookedAt: string[]): TailnetApi | undefined {
 
 /** @throws CommandError where the stack's file does not say how its node is called. */
 function nodeIdentity(stack: string): NodeIdentity {
-  const { hostname, tag } = asMap(stackValues(process.cwd(), stack)?.["tailnet"]);
+  const values = stackValues(projectFolder(), stack);
+  if (values === undefined) throw missingStackFile("--stack", stack);
+  const { hostname, tag } = asMap(values["tailnet"]);
   if (typeof hostname === "string" && typeof tag === "string") return { hostname, tag };
-  throw new CommandError(`Pulumi.${stack}.yaml names no hermes:tailnet.hostname and tag`, EXIT.input);
+  throw new CommandError(
+    `Pulumi.${stackName(stack)}.yaml names no hermes:tailnet.hostname and tag.\n` +
+      "  Set them as the droplet has them: pulumi config set --path hermes:tailnet.hostname NAME",
+    EXIT.input,
+  );
 }
 
 /** Pure: what a person reads. */

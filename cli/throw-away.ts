@@ -1,6 +1,7 @@
 // A sandbox that is made for one piece of work, and removed whatever comes of it.
+import { stackName } from "../config/names";
 import { CommandError, EXIT, type Progress } from "./output";
-import { drillFile, shortName, type StackFile } from "./sandbox/file";
+import { drillFile, type StackFile } from "./sandbox/file";
 import { slugOf, stackOf } from "./sandbox/names";
 import { originOf } from "./sandbox/origin";
 import { outsideOf, takeLease } from "./sandbox/outside";
@@ -32,7 +33,7 @@ export interface ThrowAwayWish {
 const LIFETIME_MS = 4 * 3_600_000;
 
 export function throwAway({ of, purpose, progress, adjust }: ThrowAwayWish): ThrowAway & { stack: string } {
-  const name = slugOf(`${shortName(of)}-${purpose}`);
+  const name = slugOf(`${stackName(of)}-${purpose}`);
   const stack = stackOf(name);
   const say = (text: string): void => progress.detail(text);
   const remove = async (): Promise<void> => removeSandbox(name, await outsideOf(of), { say });
@@ -52,7 +53,7 @@ export function throwAway({ of, purpose, progress, adjust }: ThrowAwayWish): Thr
         stack,
         of,
         file,
-        secrets: ownSecrets(file, { openrouterApiKey: `none-for-a-${purpose}` }),
+        secrets: ownSecrets(file, { openrouterApiKey: `sk-or-none-for-a-${purpose}` }),
       });
       await takeLease((await outsideOf(of)).account, { name, ...lifetime });
     },

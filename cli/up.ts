@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { stackName } from "../config/names";
 import { changeFrom, forgeFrom, ForgeApi, reviewOf, sealKey, type ForgeFlags } from "../forge";
 import { differences, isIdle, planDigest, type PlanDigest } from "../report/digest";
-import { eventOf, shortName, withForgeFlags } from "./forge/flags";
+import { matching } from "./flags";
+import { eventOf, withForgeFlags } from "./forge/flags";
 import { allSecrets, previewOf } from "./forge/stack";
 import { CommandError, EXIT } from "./output";
 import { runPulumi } from "./pulumi";
@@ -17,9 +19,9 @@ export function addUpCommand(hermes: Command): void {
   withForgeFlags(
     hermes
       .command("up")
-      .description("pulumi up, if what it would do is what was reviewed")
+      .description("Run pulumi up if the planned changes are those that were reviewed")
       .option("--stack <name>", "name of the stack; default: the selected one")
-      .option("--reviewed [digest]", "of the report that was looked at; default: that of the merged pull request"),
+      .option("--reviewed [digest]", "digest of the reviewed report; default: that of the merged pull request"),
   )
     .addHelpText(
       "after",
@@ -35,9 +37,10 @@ async function up(
 ): Promise<number> {
   if (options.reviewed === undefined)
     throw new CommandError(
-      "say --reviewed: hermes up makes what was reviewed, and nothing else. Without a review: pulumi up",
+      "--reviewed is missing: hermes up makes what was reviewed, and nothing else. Without a review, run pulumi up.",
       EXIT.usage,
     );
+  if (typeof options.reviewed === "string") checkDigest(options.reviewed);
   const secrets = await allSecrets(options);
   const reviewed = await reviewedPlan(options, sealKey(secrets));
   const scrub = secretScrubber(secrets);
@@ -50,6 +53,13 @@ async function up(
   return code === 0 ? EXIT.ok : EXIT.unhealthy;
 }
 
+const checkDigest = (digest: string): string =>
+  matching("--reviewed", digest, {
+    pattern: /^[0-9a-f]{12,64}$/,
+    allowed: "A digest as a report ends with, at least its first 12 hexadecimal digits.",
+    fix: "Copy it from the end of the report: hermes report",
+  });
+
 /** What was looked at; without its steps where only its digest was said. */
 interface Reviewed {
   digest: string;
@@ -58,18 +68,17 @@ interface Reviewed {
 }
 
 async function reviewedPlan(options: UpOptions, key: Buffer): Promise<Reviewed> {
-  if (typeof options.reviewed === "string") {
-    if (!/^[0-9a-f]{12,64}$/.test(options.reviewed))
-      throw new CommandError("--reviewed: a digest as a report ends with, at least 12 of its digits", EXIT.usage);
-    return { digest: options.reviewed, where: "what you named" };
-  }
+  if (typeof options.reviewed === "string") return { digest: options.reviewed, where: "what you named" };
   const { commit } = changeFrom(process.env, eventOf(process.env), options);
   if (commit === undefined)
-    throw new CommandError("which commit was merged? --commit $(git rev-parse HEAD), or --reviewed DIGEST", EXIT.usage);
+    throw new CommandError(
+      "--commit is missing: the commit that was merged. Add --commit $(git rev-parse HEAD), or a digest after --reviewed.",
+      EXIT.usage,
+    );
   if (options.stack === undefined)
-    throw new CommandError("--stack is missing: reports are found by the stack's name", EXIT.usage);
+    throw new CommandError("--stack is missing: reports are found by the stack's name.", EXIT.usage);
   const api = new ForgeApi(forgeFrom(process.env, options));
-  const review = await reviewOf(api, { commit, stack: shortName(options.stack), key });
+  const review = await reviewOf(api, { commit, stack: stackName(options.stack), key });
   return { ...review, where: `the report under #${review.pull}` };
 }
 

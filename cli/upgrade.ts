@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { DEFAULTS } from "../config/keys";
-import { order, reads, satisfies, schemasOf, type Schemas } from "../gateway/apply/versions";
+import { DEFAULTS, FIRST_INSTALL, OPENCLAW_DIGESTS } from "../config/keys";
+import { compareVersions, reads, satisfies, schemasOf, type Schemas } from "../gateway/apply/versions";
 import { here, type Surroundings } from "./operate";
 import { CommandError, EXIT, table } from "./output";
 import { selected, type StackOptions } from "./stack";
@@ -13,9 +13,9 @@ export interface UpgradeOptions extends StackOptions {
 export function addUpgradeCommand(hermes: Command): void {
   hermes
     .command("upgrade")
-    .description("which OpenClaw npm has, and what an upgrade would do; changes nothing")
+    .description("Show which OpenClaw versions npm has and what an upgrade would change; changes nothing")
     .option("--stack <name>", "name of the stack; default: the selected one")
-    .option("--check", "look, and say what to do")
+    .option("--check", "check for a newer version and show the next step")
     .option("--json", "one JSON document on stdout")
     .action(async (options: UpgradeOptions) => void (process.exitCode = await runUpgrade(options)));
 }
@@ -42,6 +42,8 @@ export interface UpgradeReport {
   fits: (Published & { published: string }) | null;
   /** The configured one reads the state of the one that fits; null: not known. */
   wayBack: boolean | null;
+  /** hermes has a lock and a digest of the one that fits; without them the first installation decides. */
+  pinned: boolean | null;
   /** Where it stands what is new; null: its package does not say. */
   notes: string | null;
   /** What to do, in this order; empty when there is nothing. */
@@ -52,7 +54,7 @@ export interface UpgradeReport {
 export async function runUpgrade(options: UpgradeOptions, io: Surroundings = here()): Promise<number> {
   if (options.check !== true)
     throw new CommandError(
-      "say --check to see what there is. The upgrade itself is an edit: set hermes:openclaw, then pulumi up.",
+      "--check is missing: it shows which versions there are. To upgrade, set hermes:openclaw and run pulumi up.",
       EXIT.usage,
     );
   const stack = await stackVersions(options, io);
@@ -116,9 +118,9 @@ export function compare(
   { "dist-tags": tags, time }: Times,
 ): UpgradeReport {
   const newer = found
-    .filter(({ version }) => /^\d+\.\d+\.\d+$/.test(version) && order(version, configured) > 0)
-    .filter(({ version }) => tags.latest === undefined || order(version, tags.latest) <= 0)
-    .sort((a, b) => order(b.version, a.version))
+    .filter(({ version }) => /^\d+\.\d+\.\d+$/.test(version) && compareVersions(version, configured) > 0)
+    .filter(({ version }) => tags.latest === undefined || compareVersions(version, tags.latest) <= 0)
+    .sort((a, b) => compareVersions(b.version, a.version))
     .map((each) => ({ ...each, published: time[each.version] ?? "" }));
   const [newest] = newer;
   const fits = newer.find((each) => satisfies(node, each.node));
@@ -128,6 +130,7 @@ export function compare(
     newest: newest === undefined ? null : { ...newest, runs: satisfies(node, newest.node) },
     fits: fits ?? null,
     wayBack: wayBackFrom(found.find(({ version }) => version === configured)?.schemas, fits?.schemas),
+    pinned: fits === undefined ? null : fits.version in OPENCLAW_DIGESTS,
     // The package holds its CHANGELOG.md, which npm gives away only with the whole package.
     notes: fits?.source?.replace(/^https:\/\/github\.com\/[^/]+\/[^/]+$/, "$&/releases") ?? null,
     commands: fits === undefined ? [] : commandsFor(fits),
@@ -143,13 +146,16 @@ function commandsFor({ version, published }: { version: string; published: strin
   return [
     `pulumi config set --path hermes:openclaw.version ${version} --type string`,
     `pulumi config set --path hermes:openclaw.before ${before} --type string`,
+    ...(version in OPENCLAW_DIGESTS
+      ? []
+      : [`pulumi config set --path hermes:sources.openclaw.sha256 ${FIRST_INSTALL} --type string`]),
     "pulumi up",
   ];
 }
 
 const date = (time: string): string => time.slice(0, 10) || "day unknown";
 
-function reportText({ configured, node, newest, fits, wayBack, notes, commands }: UpgradeReport): string {
+function reportText({ configured, node, newest, fits, wayBack, pinned, notes, commands }: UpgradeReport): string {
   if (newest === null) return table([["openclaw", `${configured} is the newest release`]]);
   const rows: [string, string][] = [
     ["openclaw", `${configured} is configured`],
@@ -163,6 +169,12 @@ function reportText({ configured, node, newest, fits, wayBack, notes, commands }
   if (fits === null) return table(rows);
   if (fits.version !== newest.version) rows.push(["fits", `${fits.version}, published ${date(fits.published)}`]);
   if (notes !== null) rows.push(["notes", notes]);
+  rows.push([
+    "packages",
+    pinned === true
+      ? "the lock and the digest that hermes has of it: the droplet installs nothing else"
+      : "no lock in hermes: the droplet takes what the registry serves first, and compares from then on",
+  ]);
   return `${table([...rows, ...consequences(configured, fits.version, wayBack)])}\n\n${commands.map((line) => `  ${line}`).join("\n")}`;
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { OPENCLAW_DIGESTS } from "../config/keys";
 
 /** A file to be on the droplet before the bootstrap runs. */
 export interface DropletFile {
@@ -12,10 +13,13 @@ export interface DropletFile {
 
 type CarriedFile = Omit<DropletFile, "text"> & { source: string };
 
+export const INSTALL_OPENCLAW = "/usr/local/lib/hermes/install-openclaw.sh";
+export const OPENCLAW_LOCK = "/usr/local/lib/hermes/openclaw-lock.json";
+
 const CARRIED: readonly CarriedFile[] = [
   { source: "hermes-bootstrap.sh", path: "/usr/local/lib/hermes/hermes-bootstrap.sh", mode: "0755" },
   { source: "hermes-volume.sh", path: "/usr/local/lib/hermes/hermes-volume.sh", mode: "0755" },
-  { source: "install-openclaw.sh", path: "/usr/local/lib/hermes/install-openclaw.sh", mode: "0755" },
+  { source: "install-openclaw.sh", path: INSTALL_OPENCLAW, mode: "0755" },
   { source: "receive.mjs", path: "/usr/local/lib/hermes/receive.mjs", mode: "0644" },
   { source: "hermes-apply.sh", path: "/usr/local/sbin/hermes-apply", mode: "0755" },
   { source: "hermes-bootstrap.service", path: "/etc/systemd/system/hermes-bootstrap.service", mode: "0644" },
@@ -44,6 +48,16 @@ export function withoutComments(name: string, text: string): string {
     return line.trim() !== "" && (!comment.test(line) || (index === 0 && line.startsWith("#!")));
   });
   return kept.join("\n") + "\n";
+}
+
+/**
+ * What npm installs for a version of OpenClaw, on one line; undefined if hermes has no lock of it, or if the stack wants
+ * another tree than the lock's.
+ */
+export function openclawLock(version: string, sha256: string): string | undefined {
+  if (version === "" || OPENCLAW_DIGESTS[version] !== sha256) return undefined;
+  const text = readFileSync(join(__dirname, "locks", `openclaw-${version}.json`), "utf8");
+  return JSON.stringify(JSON.parse(text));
 }
 
 /** What every droplet carries, the same whatever the configuration; values reach it by /etc/hermes/bootstrap.env. */

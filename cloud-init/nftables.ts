@@ -1,21 +1,14 @@
 import type { Access } from "../config/types";
 import { sourceText } from "./files";
+import type { PrivateTarget } from "./private-targets";
 
 export interface NftablesInput {
   access: Access;
   /**
    * Places in private ranges or on the tailnet that MCP servers are declared to need. Open to the gateway's user only,
    * never to the account of the agent's commands.
-   * @default none
    */
-  mcpPrivateTargets?: PrivateTarget[];
-}
-
-export interface PrivateTarget {
-  /** Address or CIDR, IPv4 or IPv6. */
-  address: string;
-  /** TCP port. */
-  port: number;
+  mcpPrivateTargets: PrivateTarget[];
 }
 
 /**
@@ -26,7 +19,7 @@ export interface PrivateTarget {
  */
 export function renderNftables(input: NftablesInput): string {
   const admin = input.access.mode === "ssh" ? input.access.adminCidrs.map(adminRule) : [];
-  const mcp = (input.mcpPrivateTargets ?? []).map(mcpRule);
+  const mcp = input.mcpPrivateTargets.map(mcpRule);
   return sourceText("nftables.nft")
     .split("\n")
     .flatMap((line) => insertion(line, "admin", admin) ?? insertion(line, "mcp", mcp) ?? [line])

@@ -2,13 +2,25 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { dump } from "js-yaml";
 import type { Access, HermesConfig, OpenclawConfig, SourcesConfig, TailnetConfig } from "../config/types";
-import { carriedFiles, sourceText, withoutComments, type DropletFile } from "./files";
-import { renderNftables, type PrivateTarget } from "./nftables";
+import {
+  carriedFiles,
+  INSTALL_OPENCLAW,
+  OPENCLAW_LOCK,
+  openclawLock,
+  sourceText,
+  withoutComments,
+  type DropletFile,
+} from "./files";
+import { renderNftables } from "./nftables";
+import { privateTargets, type PrivateTarget } from "./private-targets";
 import { environmentFile } from "./shell";
 import { tarball } from "./tar";
 
-/** Bytes. DigitalOcean takes 64 KiB; a user data that grows past this has work in it that belongs into a bundle. */
-export const MAX_USER_DATA_BYTES = 12 * 1024;
+/**
+ * Bytes. DigitalOcean takes 64 KiB. Half of this is the lock of OpenClaw's dependencies; a user data that grows past it has
+ * work in it that belongs into a bundle.
+ */
+export const MAX_USER_DATA_BYTES = 26 * 1024;
 
 /** What a droplet is told at birth, but for the secrets. */
 export interface BootstrapInput {
@@ -18,37 +30,32 @@ export interface BootstrapInput {
   swapGiB: number;
   access: Access;
   tailnet: TailnetConfig;
-  openclaw: OpenclawConfig;
+  /** With the digest of its tree, or `first-install`. */
+  openclaw: OpenclawConfig & { sha256: string };
   /** Official tarball (`.tar.xz`) with its SHA-256, hexadecimal. */
   node: { version: string; url: string; sha256: string };
   tailscale: SourcesConfig["tailscale"];
   /** A volume labelled "hermes" is expected: without it nothing that keeps state starts. */
   volume: boolean;
-  /** @default none */
-  mcpPrivateTargets?: PrivateTarget[];
+  mcpPrivateTargets: PrivateTarget[];
 }
 
 export interface UserDataInput extends BootstrapInput {
   /** Single-use, short-lived, tagged key: the one secret of the user data. */
   tailnetKey: string;
-  /**
-   * Private ed25519 host key (OpenSSH format) that the operator expects at the first contact, in ssh mode. Without one
-   * the droplet makes its own, or takes back the one on the volume.
-   */
-  hostKey?: string;
   /** authorized_keys line of the key that deploys, for root. */
   deployPublicKey: string;
 }
 
 /** Picks what the user data needs out of the configuration. `{version}` in Node's URL becomes the version. */
 export function bootstrapInput(config: HermesConfig): BootstrapInput {
-  const { node, tailscale } = config.sources;
+  const { node, openclaw, tailscale } = config.sources;
   return {
     hostname: config.tailnet.hostname,
     swapGiB: config.swapGiB,
     access: config.access,
     tailnet: config.tailnet,
-    openclaw: config.openclaw,
+    openclaw: { ...config.openclaw, sha256: openclaw.sha256 },
     node: {
       version: config.node.version,
       url: node.url.replaceAll("{version}", config.node.version),
@@ -56,6 +63,7 @@ export function bootstrapInput(config: HermesConfig): BootstrapInput {
     },
     tailscale,
     volume: config.volumeGiB > 0,
+    mcpPrivateTargets: privateTargets(config.mcpServers),
   };
 }
 
@@ -84,22 +92,21 @@ export function renderUserData(input: UserDataInput): string {
 /**
  * SHA-256 over everything that the user data says, secrets left out: differs from the one at birth when the next
  * `bootstrapRevision` would bring something new. Left out too is what hermes-apply brings in place: swap, the versions of
- * OpenClaw and Node, the rules of nftables. Taken before compression, which is not the same on every machine.
+ * OpenClaw and Node, the script that installs OpenClaw, the rules of nftables. Taken before compression, which is not the
+ * same on every machine.
  */
 export function userDataDigest(input: BootstrapInput): string {
   const none = { version: "", before: "", url: "", sha256: "" };
   const lasting = { ...input, swapGiB: 0, openclaw: none, node: none };
-  const files = birthFiles(lasting).filter(({ path }) => path !== NFTABLES);
-  const said = [cloudConfigBase(lasting), ...files, bootstrapEnvironment(lasting, false)];
+  const files = birthFiles(lasting).filter(({ path }) => path !== NFTABLES && path !== INSTALL_OPENCLAW);
+  const said = [cloudConfigBase(lasting), ...files, bootstrapEnvironment(lasting)];
   return createHash("sha256").update(JSON.stringify(said)).digest("hex");
 }
 
 function cloudConfig(input: UserDataInput): Record<string, unknown> {
-  const hostKey = input.hostKey === undefined ? {} : { ssh_keys: { ed25519_private: withFinalNewline(input.hostKey) } };
   return {
     ...cloudConfigBase(input),
     ssh_authorized_keys: [input.deployPublicKey.trim()],
-    ...hostKey,
     write_files: writeFiles(input),
   };
 }
@@ -141,7 +148,7 @@ const CLOSE_UNTIL_BOOTSTRAP =
 
 function writeFiles(input: UserDataInput): Record<string, string>[] {
   const plain = [
-    { path: "/etc/hermes/bootstrap.env", mode: "0600", text: bootstrapEnvironment(input, input.hostKey !== undefined) },
+    { path: "/etc/hermes/bootstrap.env", mode: "0600", text: bootstrapEnvironment(input) },
     { path: "/etc/hermes/tailnet.key", mode: "0600", text: `${input.tailnetKey.trim()}\n` },
     sshdDropIn(),
   ];
@@ -161,32 +168,30 @@ function sshdDropIn(): DropletFile {
 /** The files of the archive. */
 export function birthFiles(input: BootstrapInput): DropletFile[] {
   const { access, mcpPrivateTargets } = input;
-  const rules = renderNftables({ access, ...(mcpPrivateTargets ? { mcpPrivateTargets } : {}) });
+  const rules = renderNftables({ access, mcpPrivateTargets });
   const flag: DropletFile = { path: "/etc/hermes/volume", mode: "0644", text: "" };
+  const lock = openclawLock(input.openclaw.version, input.openclaw.sha256);
   return [
     ...carriedFiles(),
     { path: NFTABLES, mode: "0644", text: withoutComments("nftables.nft", rules) },
     ...(input.volume ? [flag] : []),
+    ...(lock === undefined ? [] : [{ path: OPENCLAW_LOCK, mode: "0644" as const, text: `${lock}\n` }]),
   ];
 }
 
-function bootstrapEnvironment(input: BootstrapInput, hostKeyGiven: boolean): string {
+function bootstrapEnvironment(input: BootstrapInput): string {
   return environmentFile({
     HERMES_HOSTNAME: input.hostname,
     HERMES_LOGIN_SERVER: input.tailnet.loginServer ?? "",
-    HERMES_HOST_KEY_GIVEN: hostKeyGiven ? "yes" : "",
     HERMES_NODE_VERSION: input.node.version,
     HERMES_NODE_URL: input.node.url,
     HERMES_NODE_SHA256: input.node.sha256,
     HERMES_OPENCLAW_VERSION: input.openclaw.version,
     HERMES_OPENCLAW_BEFORE: input.openclaw.before,
+    HERMES_OPENCLAW_SHA256: input.openclaw.sha256,
     HERMES_TAILSCALE_URL: input.tailscale.url,
     HERMES_TAILSCALE_SUITE: input.tailscale.suite,
     HERMES_TAILSCALE_KEY_URL: input.tailscale.keyUrl,
     HERMES_TAILSCALE_FINGERPRINT: input.tailscale.fingerprint.replace(/\s/g, "").toUpperCase(),
   });
-}
-
-function withFinalNewline(text: string): string {
-  return `${text.trim()}\n`;
 }

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { driftProblem, gatewayStatus } from "../remote/gateway-status";
+import { inert, plainError } from "../config/report";
+import { driftProblem, fallbackWarning, gatewayStatus, mcpWarning, type GatewayStatus } from "../remote/gateway-status";
 import type { SshTarget } from "../remote/ssh";
 import { after } from "./after";
 
@@ -18,8 +19,8 @@ export interface GatewayArgs {
   dropletId: pulumi.Input<string>;
   /** OpenSSH private key of root. */
   privateKey: pulumi.Output<string>;
-  /** OpenSSH public key line of the host; absent on a tailnet, where WireGuard has told who answers. */
-  hostKey?: pulumi.Input<string>;
+  /** OpenSSH public key line of the droplet; a machine that shows another is sent nothing. */
+  hostKey: pulumi.Input<string>;
   /** hermes-apply, the program that handles the bundles on the droplet. */
   programBundle: pulumi.Input<string>;
   /** The staged configuration: plain, so that a preview shows its changed lines. */
@@ -51,7 +52,7 @@ export class Gateway extends pulumi.ComponentResource {
     this.verified = pulumi.unsecret(
       pulumi
         .all([args.host, args.privateKey, args.hostKey, last.id])
-        .apply(([host, privateKey, hostKey]) => verify({ host, privateKey, ...(hostKey ? { hostKey } : {}) }, args)),
+        .apply(([host, privateKey, hostKey]) => verify({ host, privateKey, hostKey }, args)),
     );
     this.registerOutputs({ verified: this.verified });
   }
@@ -87,7 +88,7 @@ export class Gateway extends pulumi.ComponentResource {
           host: args.host,
           user: "root",
           privateKey: args.privateKey,
-          ...(args.hostKey === undefined ? {} : { hostKey: args.hostKey }),
+          hostKey: args.hostKey,
           dialErrorLimit: 20,
           perDialTimeout: 10,
         },
@@ -101,10 +102,19 @@ export class Gateway extends pulumi.ComponentResource {
 async function verify(target: SshTarget, wanted: { agentTurn: boolean }): Promise<Verified> {
   const expected = { ready: true, agentTurn: wanted.agentTurn };
   if (pulumi.runtime.isDryRun() || process.env["HERMES_SKIP_CHECK"] === "1") return expected;
-  const { status, problem } = await gatewayStatus(target, wanted);
-  // The engine prints a RunError's message alone, without a stack trace.
-  if (problem !== undefined) throw new pulumi.RunError(`hermes is up, but not healthy: ${problem}`);
-  const drift = status === undefined ? undefined : driftProblem(status);
-  if (drift !== undefined) await pulumi.log.warn(`hermes is up and healthy, but not as it was applied: ${drift}`);
+  const { status, problem } = await gatewayStatus(target, { ...wanted, mcp: true });
+  if (problem !== undefined) throw plainError(`hermes is up, but not healthy: ${problem}`);
+  for (const warning of status === undefined ? [] : warningsOf(status)) await pulumi.log.warn(inert(warning));
   return expected;
+}
+
+/** Pure: what a person should know of a gateway that is up. */
+function warningsOf(status: GatewayStatus): string[] {
+  const [fallback, dead, drift] = [fallbackWarning(status), mcpWarning(status), driftProblem(status)];
+  return [
+    ...(fallback === undefined ? [] : [`hermes is up, but not by its first model: ${fallback}`]),
+    ...(dead === undefined ? [] : [`hermes is up, but some MCP servers do not answer: ${dead}`]),
+    ...(drift === undefined ? [] : [`hermes is up and healthy, but not as it was applied: ${drift}`]),
+    ...(status.warnings ?? []).map((warning) => `hermes is up and healthy, but: ${warning}`),
+  ];
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
-import { bootstrapInput, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
+import { bootstrapInput, privateTargets, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
 import { publicKeyOf } from "../config/public-key";
 import { botTag, sandboxTags } from "../config/sandbox";
@@ -21,11 +21,14 @@ import { backupSecretNames, gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
 import { chainOf } from "../models/chain";
 import type { Plan } from "../planner";
+import { tunnelCommand } from "../remote/host-key";
 import { alone } from "../sweep";
+import { asDeclared } from "./as-declared";
 import { birthOf, bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
 import { Gateway } from "./gateway";
 import { Host } from "./host";
+import { HostKey } from "./host-key";
 import { Perimeter } from "./perimeter";
 import { Tailnet, TailnetNode } from "./tailnet";
 
@@ -40,6 +43,8 @@ export interface HermesArgs {
   secrets: Record<string, pulumi.Output<string>>;
   /** Where a second droplet is looked for; absent (no token): nowhere. */
   account?: Account | undefined;
+  /** What `up` ends with where the droplet does not answer SSH; absent: it may be restarting, and is waited for. */
+  whenSilent?: string | undefined;
 }
 
 /** A private OpenClaw gateway: perimeter, tailnet, host, gateway, in the order that keeps it closed. */
@@ -58,16 +63,14 @@ export class Hermes extends pulumi.ComponentResource {
     const deployKey = secret(args, "deployKey");
     const publicKey = pulumi.unsecret(deployKey.apply(publicKeyOf));
 
-    const perimeter = new Perimeter(
-      name,
-      { tag: names.tag, firewallName: names.firewall, rules: firewallRules(config) },
-      { parent: this },
-    );
+    const rules = firewallRules(config);
+    const perimeter = new Perimeter(name, { tag: names.tag, firewallName: names.firewall, rules }, { parent: this });
     const tailnet = new Tailnet(
       name,
       { tag, hostname, ephemeral: config.tailnet.ephemeral === true, bootstrapId: id },
       { parent: this },
     );
+    const moreTags = [...sandboxTags(config), ...this.botTags(name, args)];
     const host = new Host(
       name,
       {
@@ -82,12 +85,10 @@ export class Hermes extends pulumi.ComponentResource {
         growDisk: config.growDisk,
         publicKey,
         userData: pulumi
-          .all([tailnet.key, publicKey, args.secrets["hostKey"]])
-          .apply(([tailnetKey, deployPublicKey, hostKey]) =>
-            renderUserData({ ...birth, tailnetKey, deployPublicKey, ...(hostKey ? { hostKey } : {}) }),
-          ),
+          .all([tailnet.key, publicKey])
+          .apply(([tailnetKey, deployPublicKey]) => renderUserData({ ...birth, tailnetKey, deployPublicKey })),
         tag: perimeter.tag,
-        moreTags: [...sandboxTags(config), ...this.botTags(name, args)],
+        moreTags,
         dropletAfter: [perimeter, tailnet.slot],
         bootstrapId: id,
       },
@@ -101,7 +102,10 @@ export class Hermes extends pulumi.ComponentResource {
     );
 
     const dial = config.access.mode === "ssh" ? { dial: droplet.ipv4Address } : {};
-    const only = alone(args.account, droplet.id);
+    const { size, region, image, volumeGiB } = config;
+    const wanted = { size, region, image, volumeGiB, rules, firewallTag: names.tag, tags: [names.tag, ...moreTags] };
+    const found = { account: args.account, firewall: perimeter.firewall, volume: host.volume, wanted };
+    const only = asDeclared(found, alone(args.account, droplet.id));
     const node = new TailnetNode(
       name,
       { tag, hostname, dropletId: only, keyId: tailnet.keyId, lasting: config.volumeGiB > 0, ...dial },
@@ -127,15 +131,25 @@ export class Hermes extends pulumi.ComponentResource {
         activateBundle({ config: shown, secrets: hidden, openclaw: config.openclaw.version }),
       );
     const address = config.access.mode === "ssh" ? droplet.ipv4Address : node.address;
-    const gateway = new Gateway(
+    const hostKey = new HostKey(
       name,
       {
         host: address,
         dropletId: droplet.id,
         privateKey: deployKey,
-        ...(args.secrets["hostKey"] === undefined
-          ? {}
-          : { hostKey: pulumi.unsecret(args.secrets["hostKey"].apply(publicKeyOf)) }),
+        hostKey: secret(args, "hostKey"),
+        tailnetKey: tailnet.key,
+        whenSilent: args.whenSilent,
+      },
+      { parent: this, dependsOn: node },
+    );
+    const gateway = new Gateway(
+      name,
+      {
+        host: hostKey.host,
+        dropletId: droplet.id,
+        privateKey: deployKey,
+        hostKey: hostKey.publicKey,
         programBundle: programBundle(applyProgram()),
         configBundle: bundle,
         secretsBundle: secrets,
@@ -144,7 +158,7 @@ export class Hermes extends pulumi.ComponentResource {
         localModel: localModelTrigger(config, local),
         agentTurn: config.verify.agentTurn,
       },
-      { parent: this, dependsOn: node },
+      { parent: this, dependsOn: hostKey },
     );
 
     this.outputs = {
@@ -166,7 +180,7 @@ export class Hermes extends pulumi.ComponentResource {
         outdated: born.output.apply((birth: { digest?: string }) => birth.digest !== birthDigest),
       },
       verified: gateway.verified,
-      tunnel: pulumi.interpolate`ssh -N -L 18789:127.0.0.1:18789 root@${address}`,
+      tunnel: pulumi.all([address, hostKey.publicKey]).apply(([host, key]) => tunnelCommand(host, key)),
       gatewayToken: secret(args, "gatewayToken"),
     };
     this.registerOutputs({});
@@ -178,9 +192,9 @@ export class Hermes extends pulumi.ComponentResource {
     const tag = pulumi.unsecret(
       secret(args, "telegramBotToken").apply((token) => botTag(token) ?? "hermes-telegram-bot"),
     );
-    // Another bot's first: a droplet that is to lose a tag that is gone already is an error.
-    const order = { parent: this, deleteBeforeReplace: false };
-    return [new digitalocean.Tag(`${name}-bot`, { name: tag }, order).name];
+    // Never deleted: another stack's droplet that carries it would lose it. `hermes sweep` removes one that nothing carries.
+    const shared = { parent: this, deleteBeforeReplace: false, retainOnDelete: true };
+    return [new digitalocean.Tag(`${name}-bot`, { name: tag }, shared).name];
   }
 }
 
@@ -203,5 +217,6 @@ function authorizedKeys(args: HermesArgs): pulumi.Output<BundleFile> {
 }
 
 function nftablesFile(config: HermesConfig): BundleFile {
-  return textFile(renderNftables({ access: config.access }), { mode: "0644", owner: "root:root" });
+  const rules = renderNftables({ access: config.access, mcpPrivateTargets: privateTargets(config.mcpServers) });
+  return textFile(rules, { mode: "0644", owner: "root:root" });
 }

@@ -68,7 +68,8 @@ export class Host extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        ignoreChanges: ["userData", "sshKeys"],
+        // Given at birth. The agent is among them because the API does not tell of it: an import would want a replacement.
+        ignoreChanges: ["userData", "sshKeys", "dropletAgent"],
         replacementTrigger: args.bootstrapId,
         // The old droplet holds the name, the volume and the tailnet node: it has to go first.
         deleteBeforeReplace: true,
@@ -90,7 +91,9 @@ export class Host extends pulumi.ComponentResource {
         initialFilesystemType: "ext4",
         initialFilesystemLabel: "hermes",
       },
-      { parent: this, protect: true },
+      // The API does not tell these two. A volume that is taken into the state by `pulumi import` lacks them, which the
+      // provider would take for a replacement, and so for the loss of the data.
+      { parent: this, protect: true, ignoreChanges: ["initialFilesystemType", "initialFilesystemLabel"] },
     );
   }
 }

@@ -2,7 +2,7 @@ import { join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tailscale from "@pulumi/tailscale";
-import type { JoinedNode } from "../tailnet/commands";
+import type { JoinedNode } from "../tailnet/nodes";
 
 /**
  * Where the commands run: the project, as seen from the program. Never the whole path: it stands in the state, where
@@ -94,11 +94,12 @@ export class TailnetNode extends pulumi.ComponentResource {
       name,
       {
         create,
-        ...(args.lasting ? {} : { delete: evictCommand(args) }),
+        // It is connected then, its droplet still runs: only the recorded node may go, which the environment names.
+        ...(args.lasting ? {} : { delete: `${evictCommand(args)} --known` }),
         dir: HERE,
         triggers: [args.dropletId],
         logging: "stderr",
-        addPreviousOutputInEnv: false,
+        addPreviousOutputInEnv: !args.lasting,
       },
       { parent: this },
     );

@@ -5,7 +5,7 @@ import type { Access } from "./types";
 
 const KEY = "hermes:adminCidrs";
 const ALLOWED = "SSH may be open to at most a /8 (IPv4) or /32 (IPv6) in all.";
-const FIX = 'Use your own address, e.g. 198.51.100.7/32, or set hermes:access to "tailnet" and drop the key.';
+const FIX = 'Write your own address, such as 198.51.100.7/32, or set hermes:access to "tailnet" and remove the key.';
 
 /** How the operator reaches the droplet, and from where. */
 export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Access {
@@ -39,7 +39,7 @@ function readCidr(reader: Reader, key: string, entry: unknown): Cidr | undefined
   if (text === undefined) return undefined;
   const cidr = parseCidr(text);
   if (!("wrong" in cidr)) return cidr;
-  const meant = cidr.suggestion ? `Did you mean ${cidr.suggestion}?` : FIX;
+  const meant = cidr.suggestion ? `Write ${cidr.suggestion}.` : FIX;
   reader.reject(key, text, cidr.wrong, "An address with its prefix length, 198.51.100.7/32 or 2001:db8::/48.", meant);
   return undefined;
 }

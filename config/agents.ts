@@ -17,12 +17,13 @@ export interface AgentsContext {
 export function readAgents(reader: Reader, value: unknown, context: AgentsContext): Record<string, AgentConfig> {
   const key = "hermes:agents";
   const map = reader.map(key, value);
-  const fix = "For example agents: {main: {workspace: ./workspace/main}}.";
+  const fix = "Write {main: {workspace: ./workspace/main}}.";
   if (Object.keys(map).length === 0)
     reader.add(key, "names no agent", "At least one agent; the first is the default.", fix);
   const agents: Record<string, AgentConfig> = {};
   for (const [id, entry] of Object.entries(map)) {
     reader.name(`${key}.${id}`, id, {
+      isKey: true,
       pattern: ID,
       allowed: "Ids of lower-case letters, digits, - and _, a letter or digit first, at most 64.",
       fix: "Rename the agent; its sessions belong to the id.",
@@ -50,7 +51,7 @@ function readBinding(reader: Reader, key: string, entry: unknown, context: Agent
   const channel = reader.text(`${key}.channel`, map["channel"], {
     pattern: /^telegram$/,
     allowed: 'The one channel is "telegram".',
-    fix: "Write channel: telegram.",
+    fix: "Write telegram.",
   });
   if (channel !== undefined && !context.telegram)
     reader.reject(
@@ -58,7 +59,7 @@ function readBinding(reader: Reader, key: string, entry: unknown, context: Agent
       channel,
       "that channel is not configured",
       "A binding needs its channel.",
-      'Set hermes:telegram, for example telegram: {ownerId: "123456789"}, or remove the binding.',
+      'Remove the binding, or set hermes:telegram: {ownerId: "123456789"}.',
     );
   if (isAbsent(map["peer"])) return { channel: "telegram" };
   return { channel: "telegram", peer: readPeer(reader, `${key}.peer`, map["peer"]) };
@@ -66,7 +67,7 @@ function readBinding(reader: Reader, key: string, entry: unknown, context: Agent
 
 function readPeer(reader: Reader, key: string, entry: unknown): NonNullable<BindingConfig["peer"]> {
   const map = reader.map(key, entry, ["kind", "id"]);
-  const fix = 'For example peer: {kind: direct, id: "123456789"}.';
+  const fix = 'Write peer: {kind: direct, id: "123456789"}, or of a group {kind: group, id: "-1001234567890"}.';
   const kind = reader.text(`${key}.kind`, map["kind"], { pattern: /^(direct|group)$/, allowed: PEER_ALLOWED, fix });
   const pattern = kind === "group" ? /^-[1-9]\d{0,18}$/ : /^[1-9]\d{0,18}$/;
   const id = reader.text(`${key}.id`, map["id"], { pattern, allowed: PEER_ALLOWED, fix });
@@ -86,7 +87,7 @@ function checkBindings(reader: Reader, agents: Record<string, AgentConfig>, { te
           key,
           `takes ${match}, which agent ${other} takes`,
           "One agent per conversation.",
-          "Remove one of the two.",
+          "Remove it, or the other one.",
         );
       takenBy.set(match, id);
     });
@@ -96,7 +97,7 @@ function checkBindings(reader: Reader, agents: Record<string, AgentConfig>, { te
       "hermes:agents",
       "leave Telegram messages without an agent",
       "With hermes:telegram one agent has a binding without a peer: it answers whatever no other binding takes.",
-      `Add “bindings: [{channel: telegram}]” to an agent, for example ${Object.keys(agents)[0]}.`,
+      `Add the binding {channel: telegram} to an agent, for example ${Object.keys(agents)[0]}.`,
     );
 }
 

@@ -1,11 +1,13 @@
 import type { Catalogue } from "../planner/catalogue";
 import { readAccess } from "./access";
 import { readAgents } from "./agents";
+import { isAgeRecipient } from "./age-key";
 import { readBackup } from "./backup";
+import { hidesCredential } from "./credentials";
 import { DEFAULTS, KEY_NAMES } from "./keys";
 import { readMachine } from "./machine";
 import { readMcpServers } from "./mcp";
-import { checkLocalModel, readLocalModel, readOllama } from "./local-model";
+import { checkLocalModel, checkMemory, readLocalModel, readOllama } from "./local-model";
 import { readModels } from "./models";
 import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
 import { checkBudget, readPolicy } from "./policy";
@@ -15,7 +17,9 @@ import { isAbsent, Reader } from "./reader";
 import { checkSandbox, readSandbox } from "./sandbox";
 import { checkSecrets } from "./secrets";
 import type { HermesConfig, TailnetConfig, TelegramConfig } from "./types";
+import { unknownKey } from "./unknown-keys";
 import { readUrl } from "./urls";
+import { readByYaml11 } from "./yaml";
 import { readNode, readOpenclaw, readSources } from "./versions";
 import type { Workspace } from "./workspace";
 
@@ -30,6 +34,8 @@ export interface CheckContext {
   secrets: Record<string, unknown>;
   /** Names of secrets that stand in plain text in the stack's file. */
   plainSecrets?: readonly string[];
+  /** Keys that stand there under another name, which is told elsewhere: that they are missing is not. */
+  meant?: readonly string[];
   /** Top-level keys in the order of the stack's file; problems are told in it. */
   order?: readonly string[];
 }
@@ -45,13 +51,16 @@ export interface CheckResult {
  * @param raw values of the `hermes:` namespace by key, without `secrets`.
  */
 export function checkConfig(raw: Record<string, unknown>, context: CheckContext): CheckResult {
-  const reader = new Reader(Object.values(context.secrets).filter((value) => typeof value === "string"));
-  for (const name of Object.keys(raw)) reader.knownKey(`hermes:${name}`, name, KEY_NAMES);
+  // The public half of the backups' key, where it was set for the secret one, is none.
+  const isSecret = (value: unknown): value is string => typeof value === "string" && !isAgeRecipient(value);
+  const reader = new Reader(Object.values(context.secrets).filter(isSecret));
+  const meant = new Set([...(context.meant ?? []), ...rejectUnknown(reader, raw)]);
   checkNames(reader, context.stack);
-  const referenced = new Set<string>();
+  const use = { names: Object.keys(context.secrets), referenced: new Set<string>(), meant: new Set<string>() };
   const machine = readMachine(reader, raw, context.catalogue);
   const telegram = readTelegram(reader, raw["telegram"]);
   const node = readNode(reader, raw["node"]);
+  const openclaw = readOpenclaw(reader, raw["openclaw"]);
   const verify = reader.map("hermes:verify", raw["verify"], ["agentTurn"]);
   const models = readModels(reader, raw["models"]);
   const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined });
@@ -64,33 +73,50 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     ipv6: reader.boolean("hermes:ipv6", raw["ipv6"], DEFAULTS.ipv6) ?? true,
     access: readAccess(reader, raw["access"], raw["adminCidrs"]),
     tailnet: readTailnet(reader, raw["tailnet"], context.stack),
-    openclaw: readOpenclaw(reader, raw["openclaw"]),
+    openclaw,
     node,
     models,
     ollama: readOllama(reader, raw["ollama"]),
     localModel: readLocalModel(reader, raw["localModel"], [models.primary, ...models.fallbacks, ...own]),
     agents,
-    mcpServers: readMcpServers(reader, raw["mcpServers"], Object.keys(context.secrets), referenced),
+    mcpServers: readMcpServers(reader, raw["mcpServers"], use),
     ...(telegram ? { telegram } : {}),
     backup: readBackup(reader, raw["backup"], context.stack),
     verify: { agentTurn: reader.boolean("hermes:verify.agentTurn", verify["agentTurn"], DEFAULTS.agentTurn) ?? true },
     policy: readPolicy(reader, raw["policy"]),
     bootstrapRevision: readRevision(reader, raw["bootstrapRevision"]),
-    sources: readSources(reader, raw["sources"], node.version),
+    sources: readSources(reader, raw["sources"], { node: node.version, openclaw: openclaw.version }),
     ...(sandbox ? { sandbox } : {}),
   };
   for (const name of KEY_NAMES) checkPlainValue(reader, `hermes:${name}`, raw[name]);
   checkEphemeral(reader, config);
   checkSandbox(reader, config);
   checkLocalModel(reader, config, context.catalogue);
+  checkMemory(reader, config, context.catalogue);
   checkBudget(reader, config, context.catalogue);
   const needed = neededSecrets(config);
-  checkSecrets(reader, context.secrets, { needed, referenced, plain: context.plainSecrets ?? [] });
-  return { config, problems: inOrder(reader.problems, context.order ?? []) };
+  const { recipient } = config.backup;
+  checkSecrets(reader, context.secrets, { needed, recipient, ...use, plain: context.plainSecrets ?? [] });
+  const told = reader.problems.filter((problem) => !isMeant(problem, meant));
+  return { config, problems: inOrder(told, context.order ?? []) };
+}
+
+/** @returns the keys that were meant */
+function rejectUnknown(reader: Reader, raw: Record<string, unknown>): string[] {
+  const unknown = Object.keys(raw).filter((name) => !(KEY_NAMES as string[]).includes(name));
+  const found = unknown.map((name) => unknownKey(name, raw[name]));
+  reader.problems.push(...found.map(({ problem }) => problem));
+  return found.flatMap(({ means = "" }) => means.split(" "));
+}
+
+/** What is missing because its key is misspelt: that was told. */
+function isMeant({ key, wrong }: Problem, meant: ReadonlySet<string>): boolean {
+  const name = /^hermes:([^.[]+)/.exec(key)?.[1] ?? "";
+  return meant.has(name) && /^(is missing|is empty|names no agent)/.test(wrong);
 }
 
 /** The stack's name becomes that of everything: it must fit the narrowest of them. */
-function checkNames(reader: Reader, stack: string): void {
+export function checkNames(reader: Reader, stack: string): void {
   const { volume } = resourceNames(stack);
   const max = VOLUME_NAME_MAX - (volume.length - stack.length);
   const wrong = !/^[a-z]([a-z0-9-]*[a-z0-9])?$/.test(stack)
@@ -102,8 +128,10 @@ function checkNames(reader: Reader, stack: string): void {
         : undefined;
   if (wrong === undefined) return;
   const allowed = `Lower-case letters, digits and -, a letter first, no - at the end, at most ${max}.`;
-  reader.reject("the stack's name", stack, wrong, allowed, "Rename it: pulumi stack rename NAME.");
+  reader.reject("the stack's name", stack, wrong, allowed, "Choose another name: pulumi stack rename NAME.");
 }
+
+const LABEL = new RegExp(`^(?=.{1,${HOSTNAME_MAX}}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$`);
 
 function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConfig {
   const key = "hermes:tailnet";
@@ -116,9 +144,9 @@ function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConf
   });
   const hostname = reader.name(`${key}.hostname`, map["hostname"], {
     default: baseName(stack),
-    pattern: new RegExp(`^(?=.{1,${HOSTNAME_MAX}}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$`),
+    pattern: LABEL,
     allowed: `A host name label: lower-case letters, digits and - inside, at most ${HOSTNAME_MAX}; tailnet and droplet get it.`,
-    fix: "For example hostname: hermes; it must be the only node of that name in the tailnet.",
+    fix: `Write ${labelIn(map["hostname"]) ?? baseName(stack)}; it must be the only node of that name in the tailnet.`,
   });
   const loginServer = isAbsent(map["loginServer"]) ? undefined : readLoginServer(reader, map["loginServer"]);
   const ephemeral = reader.boolean(`${key}.ephemeral`, map["ephemeral"], false) === true;
@@ -128,6 +156,16 @@ function readTailnet(reader: Reader, value: unknown, stack: string): TailnetConf
     ...(loginServer === undefined ? {} : { loginServer }),
     ...(ephemeral ? { ephemeral } : {}),
   };
+}
+
+/** `hermes` of `hermes.tail1234.ts.net`, `my-hermes` of `My_Hermes`. */
+function labelIn(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const label = (value.split(".")[0] ?? "")
+    .trim()
+    .toLowerCase()
+    .replace(/[_\s]+/g, "-");
+  return LABEL.test(label) && !hidesCredential(label) && readByYaml11(label) === undefined ? label : undefined;
 }
 
 /** A volume is there to bring its node back; a node that the tailnet forgets cannot come back. */
@@ -145,19 +183,25 @@ function readLoginServer(reader: Reader, value: unknown): string | undefined {
     fix: "Leave the key out to use Tailscale's own.",
   };
   const url = readUrl(reader, key, value, rule);
-  if (url === undefined || /^https:\/\/[^/?#]+\/?$/.test(url)) return url?.replace(/\/$/, "");
-  reader.reject(key, url, "it has a path, a query or a fragment", rule.allowed, rule.fix);
+  if (url === undefined) return undefined;
+  const server = new URL(url);
+  // As it was written where that is right: another spelling would replace the droplet.
+  const isPlain = /^https:\/\/[^A-Z]*$/.test(url);
+  if (server.pathname === "/" && server.search === "" && server.hash === "")
+    return isPlain ? url.replace(/\/$/, "") : server.origin;
+  const fix = `Write ${server.origin}.`;
+  reader.reject(key, url, "it has a path, a query or a fragment", rule.allowed, fix);
   return undefined;
 }
 
-function readTelegram(reader: Reader, value: unknown): TelegramConfig | undefined {
+export function readTelegram(reader: Reader, value: unknown): TelegramConfig | undefined {
   const key = "hermes:telegram";
   const map = reader.map(key, value, ["ownerId"]);
   if (Object.keys(map).length === 0) return undefined;
   const ownerId = reader.text(`${key}.ownerId`, map["ownerId"], {
     pattern: /^[1-9]\d{0,18}$/,
     allowed: "Your Telegram user id: digits, in quotes.",
-    fix: 'Ask @userinfobot for it, and write ownerId: "123456789"; without Telegram remove hermes:telegram.',
+    fix: 'Write the number that @userinfobot tells you, such as "123456789"; without Telegram remove hermes:telegram.',
   });
   return { ownerId: ownerId ?? "" };
 }
@@ -168,7 +212,7 @@ function readRevision(reader: Reader, value: unknown): number {
     min: 1,
     max: 1_000_000,
     allowed: "A whole number from 1; one more than before replaces the droplet, state on the volume stays.",
-    fix: "Write 1 for a new stack, else the number that stood there, or one more.",
+    fix: "Write 1; of a stack that is up, the number that stood there, or one more.",
   });
   return revision ?? DEFAULTS.bootstrapRevision;
 }
@@ -182,9 +226,7 @@ function neededSecrets(config: HermesConfig) {
     ...(config.telegram ? { telegramBotToken: "hermes:telegram is set" } : {}),
     gatewayToken: "whoever talks to the gateway shows it",
     deployKey: "pulumi logs in to the droplet with it",
-    ...(config.access.mode === "ssh"
-      ? { hostKey: 'with hermes:access "ssh" the droplet proves itself by it at the first login' }
-      : {}),
+    hostKey: "hermes sends secrets only to a machine that shows this key; a running droplet gets it in place",
     ...(config.backup.to === undefined ? {} : BACKUP_SECRETS),
   };
 }
@@ -198,7 +240,8 @@ const BACKUP_SECRETS = {
 function checkPlainValue(reader: Reader, key: string, value: unknown): void {
   if (isAbsent(value)) return;
   checkPorts(reader, key, value);
-  if (!reader.holdsSecret(JSON.stringify(value))) return;
+  const isTold = reader.problems.some((problem) => problem.key.startsWith(key) && problem.found === "[secret]");
+  if (isTold || !reader.holdsSecret(JSON.stringify(value))) return;
   reader.add(
     key,
     "holds the value of a secret in plain text",

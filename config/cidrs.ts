@@ -60,7 +60,9 @@ function block(family: Family, address: string, prefix: number, bits: number): C
   const range: Range = { family, first, last: first + size - 1n };
   if (overlap(range, MAPPED) && prefix > 0) return { wrong: "it is IPv4 written as IPv6; write the IPv4 range" };
   const text = `${spell(family, first)}/${prefix}`;
-  if (value !== first) return { wrong: "it has address bits set beyond its prefix length", suggestion: text };
+  // Of a range that would be refused for its size the one address is what was meant.
+  const suggestion = size > WIDEST[family] ? `${address}/${bits}` : text;
+  if (value !== first) return { wrong: "it has address bits set beyond its prefix length", suggestion };
   return { ...range, text };
 }
 
@@ -72,6 +74,13 @@ function spell(family: Family, value: bigint): string {
 
 function overlap(a: Range, b: Range): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;
+}
+
+/** Whether an address is in one of the ranges. Ranges that are none count for nothing. */
+export function covers(ranges: readonly string[], address: string): boolean {
+  const own = parseCidr(`${address}/${address.includes(":") ? 128 : 32}`);
+  if ("wrong" in own) return false;
+  return ranges.map(parseCidr).some((range) => !("wrong" in range) && overlap(range, own));
 }
 
 /** Addresses of one family in the union of the ranges: what overlaps counts once. */

@@ -1,5 +1,6 @@
 export { loadCatalogue } from "./catalogue";
 export { checkConfig, type CheckContext } from "./check";
+export { endWithEngine, failUnlessFinished } from "./engine-process";
 export { resourceNames } from "./names";
 export { ConfigError, formatProblems, type Problem } from "./problem";
 export { readConfig, readSecrets, wantedOpenclaw } from "./read";

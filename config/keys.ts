@@ -1,9 +1,10 @@
-/** How Pulumi.yaml's schema names a key's type. */
+/** What a key's value is. */
 export type KeyType = "string" | "integer" | "boolean" | "array" | "object";
 
 /**
  * Every key of the `hermes:` namespace, in the order in which problems are told when the stack's file has no say.
- * The same list stands in Pulumi.yaml (for the engine) and docs/configuration.md (for people); tests compare the three.
+ * The same list stands in Pulumi.yaml (without the types: the engine would tell of one wrong type at a time) and in
+ * docs/configuration.md; tests compare the three.
  */
 export const KEYS = {
   region: "string",
@@ -34,6 +35,9 @@ export const KEYS = {
 } as const satisfies Record<string, KeyType>;
 
 export type Key = keyof typeof KEYS;
+
+/** Keys that have no sensible default. */
+export const REQUIRED = ["region", "size", "openclaw", "models", "agents"] as const satisfies readonly Key[];
 
 export const KEY_NAMES = Object.keys(KEYS) as Key[];
 
@@ -69,6 +73,19 @@ export const NODE_DIGESTS: Readonly<Record<string, string>> = {
   "24.21.0": "fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6",
   "24.20.0": "2f2c0da162318f0de47665410c7c8c2ed3d36c8f3105de4bbc61176c70a7cbf2",
   "24.18.0": "55aa7153f9d88f28d765fcdad5ae6945b5c0f98a36881703817e4c450fa76742",
+};
+
+/** In the place of a digest: what the registry serves first is taken, and kept for comparison. */
+export const FIRST_INSTALL = "first-install";
+
+/**
+ * Digest of OpenClaw's tree with all its dependencies, by version, as `npm run lock:openclaw` prints it. Each version has a
+ * lock of the same name in cloud-init/locks.
+ */
+export const OPENCLAW_DIGESTS: Readonly<Record<string, string>> = {
+  "2026.9.6": "60a1762d64e8dada5bb49289fff5c0eaa4290030226bb46c3dfa9e407b0699cb",
+  "2026.9.5": "c0c624481c3444fa1af6e68e73314eb39c112e0af23211dee0013065743eade9",
+  "2026.9.4": "1c89b5d9f0651a421694cd57181e7bf0baaebf3f419e0698a911b1c9555b31c2",
 };
 
 /** SHA-256 of Ollama's ollama-linux-amd64.tar.zst by version, from seven independent public files that pin it. */

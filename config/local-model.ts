@@ -1,8 +1,11 @@
 import { plan, type Budget, type LocalDecision } from "../planner";
-import { findSize, type Catalogue } from "../planner/catalogue";
+import { budget, fit, grouped } from "../planner/budget";
+import { cheapest, findSize, soldIn, type Catalogue, type Size } from "../planner/catalogue";
+import { gatewaySwapMiB } from "../planner/memory";
 import type { CacheType, LocalModelWish, OllamaMode, PlanInput } from "../planner/types";
 import { DEFAULTS } from "./keys";
-import type { Reader } from "./reader";
+import { MEMORY_MIN_MIB } from "./machine";
+import { isNegative, type Reader } from "./reader";
 import type { HermesConfig } from "./types";
 
 const MODES = ["auto", "required", "off"];
@@ -18,7 +21,7 @@ export function readOllama(reader: Reader, value: unknown): OllamaMode {
     default: DEFAULTS.ollama,
     pattern: new RegExp(`^(${MODES.join("|")})$`),
     allowed: "auto (a model where one fits; on 8 GB only one asked for by name), required, or off.",
-    fix: "Write auto.",
+    fix: isNegative(text) ? "Write off." : "Write auto.",
   });
   return (mode ?? DEFAULTS.ollama) as OllamaMode;
 }
@@ -76,10 +79,41 @@ function oneTag(reader: Reader, named: string, chain: readonly string[]): string
 export function checkLocalModel(reader: Reader, config: HermesConfig, catalogue: Catalogue): void {
   // A size that nobody sells has been told.
   if (findSize(catalogue, config.size) === undefined) return;
+  const named = chainOf(config).filter(([, model]) => model.startsWith("ollama/"));
+  if (config.ollama !== "required" && named.length === 0) return;
   const { local } = plan(planInput(config), catalogue);
   if (local.install) return;
   if (local.mode === "required") rejectRequired(reader, local, config.size);
-  for (const [key, model] of chainOf(config)) if (model.startsWith("ollama/")) rejectNamed(reader, key, model, local);
+  for (const [key, model] of named) rejectNamed(reader, key, model, local);
+}
+
+/**
+ * Refuses more agents and MCP servers than memory and the gateway's part of the swap can hold. Below that, what is beyond
+ * memory runs in swap, slower: the plan's summary says so. A local model that does not fit is not installed.
+ */
+export function checkMemory(reader: Reader, config: HermesConfig, catalogue: Catalogue): void {
+  const size = findSize(catalogue, config.size);
+  if (size === undefined || size.memoryMiB < MEMORY_MIN_MIB) return;
+  const input = planInput(config);
+  const needed = (nominalMiB: number): Budget => budget(nominalMiB, input);
+  const { lines, totalMiB, memTotalMiB } = needed(size.memoryMiB);
+  const swapMiB = gatewaySwapMiB(config.swapGiB * 1024);
+  if (totalMiB <= memTotalMiB + swapMiB) return;
+  const carries = (other: Size): boolean => soldIn(other, config.region) && fit(needed(other.memoryMiB)) !== "no";
+  const larger = cheapest(catalogue.sizes).find(carries);
+  const fewer = "configure fewer agents or fewer MCP servers with a command (each agent starts each of them)";
+  reader.reject(
+    "hermes:size",
+    size.slug,
+    `the stack needs ${grouped(totalMiB)} MiB of memory; this size has ${grouped(memTotalMiB)} MiB`,
+    [
+      `Agents and MCP servers may also use a quarter of the swap, here ${grouped(swapMiB)} MiB:`,
+      ...sumRows(lines, totalMiB).map((line) => `    ${line}`),
+    ].join("\n"),
+    larger === undefined
+      ? `No size in ${config.region} has enough memory: ${fewer}.`
+      : `Write ${larger.slug} ($${larger.monthlyUsd} a month), or ${fewer}.`,
+  );
 }
 
 function rejectRequired(reader: Reader, { tag, objections, budget, fix }: LocalDecision, size: string): void {
@@ -115,14 +149,19 @@ function chainOf({ models, agents }: HermesConfig): [key: string, model: string]
 
 /** The budget as a sum on paper. */
 function arithmetic({ lines, totalMiB, headroomMiB, memTotalMiB }: Budget): string[] {
-  const row = (mib: number, what: string) => `${mib.toLocaleString("en-US").padStart(7)} MiB  ${what}`;
   return [
-    ...lines.map(({ mib, what }) => row(mib, what)),
-    row(totalMiB, "in all"),
+    ...sumRows(lines, totalMiB),
     ...(headroomMiB > 0 ? [row(headroomMiB, "should stay free")] : []),
-    row(memTotalMiB, "are there; swap does not count"),
+    row(memTotalMiB, "available, without swap"),
   ];
 }
+
+const sumRows = (lines: Budget["lines"], totalMiB: number): string[] => [
+  ...lines.map(({ mib, what }) => row(mib, what)),
+  row(totalMiB, "in all"),
+];
+
+const row = (mib: number, what: string): string => `${grouped(mib).padStart(7)} MiB  ${what}`;
 
 /** What of the configuration the planner wants to know. */
 export function planInput(config: HermesConfig): PlanInput {

@@ -2,7 +2,7 @@ import { grouped } from "../planner/budget";
 import { cheapest, findSize, type Catalogue, type Region, type Size } from "../planner/catalogue";
 import { MEASURED } from "../planner/measured";
 import { DEFAULTS } from "./keys";
-import { nearest } from "./nearest";
+import { allNearest } from "./nearest";
 import type { Reader } from "./reader";
 
 /** System and gateway take 1.4 GB (planner/measured.ts): below 2 GB nothing helps. */
@@ -10,8 +10,14 @@ export const MEMORY_MIN_MIB = 2048;
 
 /** Region, size, image, swap, volume: what can be bought, and whether it goes together. */
 export function readMachine(reader: Reader, raw: Record<string, unknown>, catalogue: Catalogue) {
-  const region = readSlug(reader, "hermes:region", raw["region"], "nyc3");
-  const size = readSlug(reader, "hermes:size", raw["size"], "s-1vcpu-2gb");
+  const region = readSlug(reader, "hermes:region", raw["region"], {
+    example: "nyc3",
+    known: catalogue.regions.filter(({ available }) => available).map(({ slug }) => slug),
+  });
+  const size = readSlug(reader, "hermes:size", raw["size"], {
+    example: "s-1vcpu-2gb",
+    known: cheapest(catalogue.sizes.filter(isCarrying)).map(({ slug }) => slug),
+  });
   const image = reader.text("hermes:image", raw["image"], {
     default: DEFAULTS.image,
     pattern: /^(debian-13-[a-z0-9-]+|[1-9]\d*)$/,
@@ -30,9 +36,24 @@ export function readMachine(reader: Reader, raw: Record<string, unknown>, catalo
   return { region: region ?? "", size: size ?? "", image: image ?? "", volumeGiB: volumeGiB ?? 0, swapGiB };
 }
 
-function readSlug(reader: Reader, key: string, value: unknown, example: string): string | undefined {
+interface Slugs {
+  example: string;
+  known: readonly string[];
+}
+
+function readSlug(reader: Reader, key: string, value: unknown, { example, known }: Slugs): string | undefined {
   const allowed = `A slug of DigitalOcean, such as ${example}.`;
-  return reader.text(key, value, { pattern: /^[a-z0-9][a-z0-9_.-]*$/, allowed, fix: `Write ${example}.` });
+  const pattern = /^[a-z0-9][a-z0-9_.-]*$/;
+  if (typeof value === "string" && pattern.test(value)) return value;
+  const fix = typeof value === "string" && value !== "" ? choose(value, known) : `Write ${example}.`;
+  return reader.text(key, value, { pattern, allowed, fix });
+}
+
+/** A region can never be changed later: only what is near enough to be a slip is proposed. */
+function choose(text: string, known: readonly string[]): string {
+  const meant = allNearest(text, known).slice(0, 4);
+  if (meant.length === 0) return "Choose one of them.";
+  return `Write ${[meant.slice(0, -1).join(", "), meant.at(-1)].filter((part) => part !== "").join(" or ")}.`;
 }
 
 function readSwap(reader: Reader, value: unknown, size: Size | undefined): number {
@@ -59,7 +80,9 @@ function checkAgainstCatalogue(
       size.slug,
       `${place.slug} does not sell it`,
       `${size.slug} is sold in ${size.regions.join(", ")} (${knowledge(catalogue)}).`,
-      `Choose one of these regions, or for ${place.slug} a size such as ${examples(there)}.`,
+      there[0] === undefined
+        ? `Write hermes:region: ${size.regions[0] ?? "nyc3"}, or another of these.`
+        : `Write ${there[0].slug} ($${there[0].monthlyUsd} a month), or set hermes:region to one of these.`,
     );
   }
   return size;
@@ -70,10 +93,10 @@ function checkRegion(reader: Reader, catalogue: Catalogue, slug: string, volumeG
   const region = catalogue.regions.find((candidate) => candidate.slug === slug);
   const open = catalogue.regions.filter(({ available }) => available).map((candidate) => candidate.slug);
   const allowed = `Regions are ${open.join(", ")} (${knowledge(catalogue)}).`;
-  const fix = `Write ${nearest(slug, open) ?? open[0] ?? "nyc3"}, or another of them.`;
+  const fix = (): string => choose(slug, open);
   if (region === undefined)
-    reader.reject(key, slug, "DigitalOcean has no such region", allowed, fix + offline(catalogue));
-  else if (!region.available) reader.reject(key, slug, "it takes no new droplets now", allowed, fix);
+    reader.reject(key, slug, "DigitalOcean has no such region", allowed, fix() + offline(catalogue));
+  else if (!region.available) reader.reject(key, slug, "it takes no new droplets now", allowed, fix());
   else if (volumeGiB > 0 && region.features && !region.features.includes("storage"))
     reader.reject(key, slug, "it has no volumes", allowed, "Choose another region, or set hermes:volumeGiB to 0.");
   return region;
@@ -84,12 +107,13 @@ function checkSize(reader: Reader, catalogue: Catalogue, slug: string): Size | u
   const size = findSize(catalogue, slug);
   const carrying = cheapest(catalogue.sizes.filter(isCarrying));
   const allowed = `A size with at least 2 GB of memory, such as ${examples(carrying)} (${knowledge(catalogue)}).`;
-  const meant = nearest(
-    slug,
-    carrying.map((candidate) => candidate.slug),
-  );
-  const fix = `Write ${meant ?? carrying[0]?.slug ?? "s-1vcpu-2gb"}.`;
-  if (size === undefined) reader.reject(key, slug, "DigitalOcean has no such size", allowed, fix + offline(catalogue));
+  const fix = (): string =>
+    choose(
+      slug,
+      carrying.map((candidate) => candidate.slug),
+    );
+  if (size === undefined)
+    reader.reject(key, slug, "DigitalOcean has no such size", allowed, fix() + offline(catalogue));
   else if (size.memoryMiB < MEMORY_MIN_MIB)
     reader.reject(
       key,
@@ -98,7 +122,8 @@ function checkSize(reader: Reader, catalogue: Catalogue, slug: string): Size | u
       allowed,
       `Write ${carrying[0]?.slug ?? "s-1vcpu-2gb"}.`,
     );
-  else if (!size.available) reader.reject(key, slug, "it is not for sale now", allowed, "Choose another size.");
+  else if (!size.available)
+    reader.reject(key, slug, "it is not for sale now", allowed, `Write ${carrying[0]?.slug ?? "s-1vcpu-2gb"}.`);
   return size;
 }
 

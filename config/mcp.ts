@@ -1,5 +1,8 @@
+import { credentialIn, hidesCredential, isCredential, isCredentialOption, isOptionValue } from "./credentials";
+import { nearest } from "./nearest";
 import { isAbsent, type Reader } from "./reader";
-import type { McpServerConfig, SecretReference } from "./types";
+import { SECRET_NAME } from "./secrets";
+import { KNOWN_SECRETS, type McpServerConfig, type SecretReference } from "./types";
 import { readUrl } from "./urls";
 
 /**
@@ -8,45 +11,91 @@ import { readUrl } from "./urls";
  */
 const NAME = /^[A-Za-z](?:[A-Za-z0-9-]|_(?!_)){0,29}$/;
 
+const URL_ALLOWED = "An https URL without credentials; plain http only to private or tailnet hosts.";
 const ENTRY_ALLOWED = "A server has either a command (with args and env) or a url (with headers).";
 const SECRET_FIX =
   "Set the value with `pulumi config set --secret --path 'hermes:secrets.NAME'` and write {secret: NAME}.";
 
-/** Names of headers and variables whose value is a credential. */
-const CREDENTIAL =
-  /(^|[_-])(authorization|cookie|token|secret|password|passwd|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|key)$/i;
+const CREDENTIAL_ALLOWED = "Credentials are references into hermes:secrets.";
 
-/** The MCP servers; adds the secret names that they refer to to `referenced`. */
-export function readMcpServers(
-  reader: Reader,
-  value: unknown,
-  secretNames: readonly string[],
-  referenced: Set<string>,
-): Record<string, McpServerConfig> {
+/** hermes' own: whoever has one of these has the droplet, the gateway or the backups. */
+const OWN_SECRETS: readonly string[] = KNOWN_SECRETS.filter((name) => name !== "openrouterApiKey");
+
+/** What the servers say of the stack's secrets. */
+export interface SecretUse {
+  /** Names of the stack's secrets. */
+  names: readonly string[];
+  /** Filled with the names that servers refer to. */
+  referenced: Set<string>;
+  /** Filled with the secrets that a misspelt reference means. */
+  meant: Set<string>;
+}
+
+/** The MCP servers. */
+export function readMcpServers(reader: Reader, value: unknown, use: SecretUse): Record<string, McpServerConfig> {
   const servers: Record<string, McpServerConfig> = {};
   const taken = new Set<string>();
   for (const [name, entry] of Object.entries(reader.map("hermes:mcpServers", value))) {
+    if (isNested(name, entry)) {
+      const inner = Object.keys(entry as object).join(", ");
+      reader.add(
+        `hermes:mcpServers.${name}`,
+        "is not a server but a map of servers",
+        "Each server stands directly in hermes:mcpServers.",
+        `Move ${inner} one level up, and remove ${name}.`,
+      );
+      continue;
+    }
     const key = `hermes:mcpServers.${name}`;
     checkName(reader, key, name, taken);
-    const server = readServer(reader, key, entry, (place, reference) => {
-      referenced.add(reference.secret);
-      if (secretNames.includes(reference.secret)) return;
-      const known = secretNames.length > 0 ? `There are: ${secretNames.join(", ")}.` : "There are no secrets yet.";
-      reader.reject(
-        place,
-        reference,
-        "there is no secret of that name",
-        known,
-        SECRET_FIX.replaceAll("NAME", reference.secret),
-      );
-    });
+    const server = readServer(reader, key, entry, (place, reference) => checkReference(reader, place, reference, use));
     if (server) servers[name] = server;
   }
   return servers;
 }
 
+/** `mcpServers:` of another program's file, copied with its name. */
+const isNested = (name: string, entry: unknown): boolean =>
+  /^(mcp_?)?servers$/i.test(name) &&
+  typeof entry === "object" &&
+  entry !== null &&
+  Object.keys(entry).length > 0 &&
+  Object.values(entry).every((each) => typeof each === "object" && each !== null && !Array.isArray(each)) &&
+  !["env", "headers"].some((key) => key in entry);
+
+function checkReference(reader: Reader, place: string, reference: SecretReference, use: SecretUse): void {
+  const { secret: said } = reference;
+  const secret = said.replace(/^(hermes:)?secrets\./, "");
+  const others = use.names.filter((name) => !OWN_SECRETS.includes(name));
+  const known = others.length > 0 ? `There are: ${others.join(", ")}.` : "There are no secrets for MCP servers yet.";
+  if (!SECRET_NAME.test(secret) || hidesCredential(secret)) {
+    reader.problems.push({
+      ...{ key: place, found: "[hidden]", wrong: "it is not the name of a secret", allowed: known },
+      fix: `Write the name in place of the value. ${SECRET_FIX}`,
+    });
+    return undefined;
+  }
+  if (said !== secret)
+    return reader.reject(place, reference, "the name alone is expected", known, `Write {secret: ${secret}}.`);
+  if (OWN_SECRETS.includes(secret))
+    return reader.reject(
+      place,
+      reference,
+      "that secret is hermes' own, and no MCP server may have it",
+      known,
+      "Set a secret of the server's own: `pulumi config set --secret --path 'hermes:secrets.NAME'`, and write {secret: NAME}.",
+    );
+  use.referenced.add(secret);
+  if (use.names.includes(secret)) return undefined;
+  const meant = nearest(secret, others);
+  if (meant !== undefined) use.meant.add(meant);
+  const fix = meant === undefined ? SECRET_FIX.replaceAll("NAME", secret) : `Write {secret: ${meant}}.`;
+  return reader.reject(place, reference, "there is no secret of that name", known, fix);
+}
+
 function checkName(reader: Reader, key: string, name: string, taken: Set<string>): void {
   const rule = {
+    isKey: true,
     pattern: NAME,
     allowed: "Letters, digits, - and single _, a letter first, at most 30: OpenClaw would alter other names.",
     fix: "Rename the server.",
@@ -67,7 +116,7 @@ function readServer(reader: Reader, key: string, entry: unknown, refer: OnRefere
       key,
       hasUrl ? "has a command and a url" : "has neither command nor url",
       ENTRY_ALLOWED,
-      "Give one of the two.",
+      hasUrl ? "Remove the url, or the command." : "Add a url, such as https://mcp.example.com/, or a command.",
     );
     return undefined;
   }
@@ -87,14 +136,10 @@ function readCommand(reader: Reader, key: string, map: Record<string, unknown>, 
     reader.text(`${key}.command`, map["command"], {
       pattern: /^[^\s"'`$|;&<>()\\]+$/,
       allowed: "A program's name or path; no shell reads it.",
-      fix: 'Put the rest into args, for example command: npx, args: ["-y", "some-server"].',
+      fix: commandFix(map["command"]),
     }) ?? "";
-  const args = reader.list(`${key}.args`, map["args"]).map(
-    (arg, i) =>
-      reader.text(`${key}.args[${i}]`, arg, {
-        allowed: "A text on one line; every process on the droplet can see it.",
-        fix: "Write the argument as a text; credentials belong in env as {secret: NAME}.",
-      }) ?? "",
+  const args = readArguments(reader, `${key}.args`, map["args"]).map((arg, i, all) =>
+    readArgument(reader, `${key}.args[${i}]`, arg, i === 0 ? undefined : all[i - 1]),
   );
   const env = readValues(
     reader,
@@ -107,13 +152,66 @@ function readCommand(reader: Reader, key: string, map: Record<string, unknown>, 
   return { command, args, env };
 }
 
+/** One text instead of a list holds them all. */
+function readArguments(reader: Reader, key: string, value: unknown): unknown[] {
+  const words = typeof value === "string" ? value.trim().split(/\s+/) : [];
+  const allowed = "A list is expected, each argument of its own.";
+  if (words.length > 0 && hidesCredential(value)) {
+    reader.reject(key, value, "it is not a list", allowed, 'Write a list, without credentials: ["-y", "some-server"].');
+    return [];
+  }
+  if (words.length < 2 || /["'`\\]/.test(words.join(""))) return reader.list(key, value);
+  const fix = `Write a list: ${JSON.stringify(words)}.`;
+  reader.reject(key, value, "it is not a list", allowed, fix);
+  return [];
+}
+
+/** A whole command line, in its parts. */
+function commandFix(value: unknown): string {
+  const words = typeof value === "string" ? value.trim().split(/\s+/) : [];
+  const [command = "npx", ...args] =
+    words.length > 1 && !/["'`$|;&<>()\\=]/.test(words.join("")) && !hidesCredential(value)
+      ? words
+      : ["npx", "-y", "some-server"];
+  return `Write command: ${command}, args: ${JSON.stringify(args)}.`;
+}
+
+const argumentFault = (text: string, before: unknown): string | undefined =>
+  credentialIn(text) ??
+  (isCredentialOption(text) || isOptionValue(before, text) ? "it is a credential in plain text" : undefined);
+
+/** Every process of the droplet can read arguments, so no secret may be in one, and hermes puts none there. */
+function readArgument(reader: Reader, key: string, arg: unknown, before: unknown): string {
+  const allowed = "A text on one line without credentials: every process on the droplet can see it.";
+  const wrong = typeof arg === "string" ? argumentFault(arg.trim(), before) : undefined;
+  if (wrong === undefined)
+    return reader.text(key, arg, { allowed, fix: "Write the argument as a text.", empty: true }) ?? "";
+  reader.problems.push({
+    key,
+    found: "[hidden]",
+    wrong,
+    allowed,
+    fix: `Remove it, and give it by a variable that the server reads: env: {VARIABLE: {secret: NAME}}. ${SECRET_FIX}`,
+  });
+  return "";
+}
+
 function readRemote(reader: Reader, key: string, map: Record<string, unknown>, refer: OnReference): McpServerConfig {
   const url =
     readUrl(reader, `${key}.url`, map["url"], {
-      allowed: "An https URL without credentials; plain http only to private or tailnet hosts.",
-      fix: "Credentials go into headers as {secret: NAME}.",
+      allowed: URL_ALLOWED,
+      fix: "Write another address, such as https://mcp.example.com/; credentials go into headers as {secret: NAME}.",
       privateHttp: true,
     }) ?? "";
+  const credential = credentialIn(url);
+  if (credential !== undefined)
+    reader.problems.push({
+      key: `${key}.url`,
+      found: "[hidden]",
+      wrong: credential,
+      allowed: URL_ALLOWED,
+      fix: `Remove it from the URL, and send it as a header: headers: {Authorization: {secret: NAME}}. ${SECRET_FIX}`,
+    });
   const headers = readValues(
     reader,
     `${key}.headers`,
@@ -137,7 +235,7 @@ function readValues(
   for (const [entry, raw] of Object.entries(reader.map(key, value))) {
     const place = `${key}.${entry}`;
     if (!name.test(entry))
-      reader.add(place, `is not the name of ${what}`, "Letters, digits and _ mostly.", "Rename it.");
+      reader.add(place, `is not the name of ${what}`, "Letters, digits and _ mostly, without blanks.", "Rename it.");
     const read = readValue(reader, place, entry, raw, refer);
     if (read !== undefined) values[entry] = read;
   }
@@ -160,10 +258,24 @@ function readValue(
     refer(key, { secret });
     return { secret };
   }
-  if (CREDENTIAL.test(name)) {
-    // The value is not printed: it may well be the credential.
-    reader.add(key, "is a credential in plain text", "Credentials are references into hermes:secrets.", SECRET_FIX);
+  const text = typeof raw === "string" ? raw : JSON.stringify(raw ?? "");
+  // The value is not printed: it may well be the credential.
+  if (isCredential(name, text)) {
+    reader.add(key, "is a credential in plain text", CREDENTIAL_ALLOWED, SECRET_FIX);
     return undefined;
   }
-  return reader.text(key, raw, { allowed: "A text on one line, or {secret: NAME}.", fix: "Write it as a text." });
+  const held = credentialIn(text);
+  if (held !== undefined) {
+    const whole = "The whole value becomes a secret, with what stands around the credential.";
+    reader.problems.push({
+      key,
+      found: "[hidden]",
+      wrong: held,
+      allowed: `${CREDENTIAL_ALLOWED} ${whole}`,
+      fix: SECRET_FIX,
+    });
+    return undefined;
+  }
+  const allowed = "A text on one line, or {secret: NAME}.";
+  return reader.text(key, raw, { allowed, fix: "Write it as a text.", empty: true });
 }

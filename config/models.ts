@@ -9,7 +9,14 @@ const PART = "[A-Za-z0-9][A-Za-z0-9._-]*";
 const OPENROUTER = new RegExp(`^openrouter/(${PART})/(${PART})(:[a-z0-9-]+)?$`);
 
 const ALLOWED = 'A model of OpenRouter: "openrouter/<vendor>/<model>", with ":free" for the free variant.';
-const FIX = 'For example "openrouter/google/gemma-4-31b-it:free"; the list is on https://openrouter.ai/models.';
+/** Free, and in the committed stack. */
+const EXAMPLES = [
+  "openrouter/google/gemma-4-31b-it:free",
+  "openrouter/google/gemma-4-26b-a4b-it:free",
+  "openrouter/nvidia/nemotron-3-ultra-550b-a55b:free",
+  "openrouter/openrouter/free",
+];
+const FIX = `Write ${EXAMPLES[0]}, or another of https://openrouter.ai/models.`;
 
 /** `provider/vendor/model`, or undefined when it is no model that hermes can set up. */
 export function readModel(reader: Reader, key: string, value: unknown): string | undefined {
@@ -28,11 +35,17 @@ function modelFault(model: string): string {
   return "it is not an id of OpenRouter";
 }
 
+/** What is written has to pass the next preview too: what costs money is proposed with its price. */
 function modelFix(model: string): string {
-  if (/^openrouter\/[^/]+$/.test(model)) return `Write "openrouter/<vendor>/${model.slice("openrouter/".length)}".`;
-  if (/^[\w.-]+\/[\w.:-]+$/.test(model) && !/^(ollama|openrouter)\//.test(model))
-    return `If OpenRouter offers it, write "openrouter/${model}".`;
-  return FIX;
+  const plain = model.toLowerCase().replace(/^["'`\s]+|["'`\s]+$/g, "");
+  if (plain !== model && (OPENROUTER.test(plain) || ROUTERS.includes(plain))) return `Write ${plain}.`;
+  const meant = EXAMPLES.find((example) => example.endsWith(`/${plain.replace(/^openrouter\//, "")}`));
+  if (meant !== undefined) return `Write ${meant}.`;
+  if (/^openrouter\/[^/]+$/.test(model)) return `Put the vendor before it, or write ${EXAMPLES[0]}.`;
+  const full = `openrouter/${plain}`;
+  if (!OPENROUTER.test(full) || /^(ollama|openrouter)\//.test(plain)) return FIX;
+  if (plain.endsWith(":free")) return `Write ${full}.`;
+  return `Write ${EXAMPLES[0]}, which is free; or ${full} together with hermes:models.allowPaid: true, for it costs money.`;
 }
 
 export function readModels(reader: Reader, value: unknown): ModelsConfig {

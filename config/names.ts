@@ -8,6 +8,11 @@ export interface ResourceNames {
   volume: string;
 }
 
+/** The name in `stack`, `organisation/stack` and `organisation/project/stack`: files and resources are called after it. */
+export function stackName(reference: string): string {
+  return reference.slice(reference.lastIndexOf("/") + 1);
+}
+
 /** The longest name that DigitalOcean gives a volume. */
 export const VOLUME_NAME_MAX = 64;
 

@@ -4,7 +4,8 @@ import type { Reader } from "./reader";
 const CLOSED_PORTS: Readonly<Record<string, string>> = { "18789": "the gateway", "11434": "Ollama" };
 
 /** Keys whose values are digits of another kind. */
-const OTHER_NUMBERS = /\.(sha256|fingerprint|ownerId)$|\.peer\.id$/;
+const OTHER_NUMBERS =
+  /\.(sha256|fingerprint|ownerId|contextTokens|maxMonthlyUsd|keep)$|\.peer\.id$|:(volumeGiB|swapGiB|bootstrapRevision)$/;
 
 /** Finds the closed ports in every value, however deep. */
 export function checkPorts(reader: Reader, key: string, value: unknown): void {
@@ -20,7 +21,7 @@ export function checkPorts(reader: Reader, key: string, value: unknown): void {
     value,
     `port ${port} is ${CLOSED_PORTS[port]}'s`,
     "Ports 18789 (the gateway) and 11434 (Ollama) answer on the droplet's loopback only, and nothing else uses them.",
-    "Name another port; from your machine reach the gateway by the tunnel that `pulumi stack output tunnel` shows.",
+    "Write another port; from your machine reach the gateway by the tunnel that `pulumi stack output tunnel` shows.",
   );
 }
 

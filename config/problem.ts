@@ -1,3 +1,5 @@
+import { hidesCredential } from "./credentials";
+
 /** One thing that is wrong in the configuration, said so that the reader can mend it. */
 export interface Problem {
   /** Full key path, for example `hermes:adminCidrs[1]`. */
@@ -32,10 +34,15 @@ export function formatProblems(stack: string, problems: readonly Problem[]): str
   ].join("\n\n");
 }
 
-function formatProblem(problem: Problem): string {
+/** Three lines: what is wrong, what is allowed, what to do. */
+export function formatProblem(problem: Problem): string {
   const first =
     problem.found === undefined
       ? `${problem.key} ${problem.wrong}.`
       : `${problem.key} is ${problem.found}: ${problem.wrong}.`;
-  return [first, `  ${problem.allowed}`, `  ${problem.fix}`].join("\n");
+  const text = [first, `  ${problem.allowed}`, `  ${problem.fix}`].join("\n");
+  return credentialsIn(problem.key).reduce((rest, part) => rest.replaceAll(part, "[hidden]"), text);
 }
+
+/** Parts of a key that are a credential, pasted where a name belongs. */
+const credentialsIn = (key: string): string[] => key.split(/[.:](?=\S)/).filter(hidesCredential);

@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Catalogue } from "../planner/catalogue";
 import { checkConfig, inOrder } from "./check";
-import { KEYS, type KeyType } from "./keys";
+import { KEYS, REQUIRED, type KeyType } from "./keys";
 import { asMap } from "./look-up";
 import { ConfigError, type Problem } from "./problem";
+import { sharedBucket } from "./shared-bucket";
 import { readStackFile } from "./stackfile";
 import type { HermesConfig } from "./types";
+import { strayNamespace } from "./unknown-keys";
 import { readWorkspace, type Workspace } from "./workspace";
 
 /**
@@ -20,7 +22,7 @@ export function readConfig(
   more: (config: HermesConfig) => Problem[] = () => [],
 ): HermesConfig {
   const stack = pulumi.getStack();
-  const { raw, problems } = rawConfig(pulumi.runtime.allConfig());
+  const { raw, problems, meant } = rawConfig(pulumi.runtime.allConfig());
   const secrets = secretValues();
   const file = readStackFile(project, stack);
   const seen = new Map<string, Workspace>();
@@ -31,13 +33,15 @@ export function readConfig(
     // Where not one value is encrypted the engine itself knows; single plain ones stand in the file only.
     plainSecrets: isEncrypted("secrets") ? file.plainSecrets : Object.keys(secrets),
     order: file.order,
+    meant,
     workspace: (folder) => {
-      const workspace = seen.get(folder) ?? readWorkspace(project, folder);
+      const workspace = seen.get(folder) ?? readWorkspace(project, folder, secrets);
       seen.set(folder, workspace);
       return workspace;
     },
   });
-  const all = inOrder([...problems, ...result.problems, ...more(result.config)], file.order);
+  const shared = sharedBucket(project, stack, result.config.backup.to);
+  const all = inOrder([...problems, ...result.problems, ...shared, ...more(result.config)], file.order);
   if (all.length > 0) throw new ConfigError(stack, all);
   return result.config;
 }
@@ -58,24 +62,47 @@ function secretValues(): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
+/** The keys of the `hermes:` namespace, and what is wrong with them as such. */
+interface RawConfig {
+  raw: Record<string, unknown>;
+  problems: Problem[];
+  /** Keys that stand in a namespace that is a slip of `hermes:`. */
+  meant: string[];
+}
+
 /** The `hermes:` namespace without its secrets; the engine gives lists and maps as JSON. */
 export function rawConfig(
   all: Record<string, string>,
   encrypted: readonly string[] = encryptedKeys() ?? [],
-): { raw: Record<string, unknown>; problems: Problem[] } {
-  const raw: Record<string, unknown> = {};
-  const problems: Problem[] = [];
+): RawConfig {
+  const read: RawConfig = { raw: {}, problems: [], meant: [] };
   for (const [full, text] of Object.entries(all)) {
     const name = full.replace(/^hermes:/, "");
-    if (name === full) continue;
-    if (name !== "secrets" && encrypted.includes(full)) problems.push(needlesslyEncrypted(full));
-    const type = (KEYS as Record<string, KeyType>)[name];
-    const value = type === "array" || type === "object" ? parse(text) : text;
-    if (name !== "secrets") raw[name] = value;
-    else if (typeof value !== "object" || value === null || Array.isArray(value)) problems.push(secretsNoMap);
+    if (name === full) addStray(read, full);
+    else addKey(read, name, text, encrypted.includes(full));
   }
-  return { raw, problems };
+  return read;
 }
+
+function addStray({ problems, meant }: RawConfig, full: string): void {
+  const stray = strayNamespace(full);
+  if (stray === undefined) return;
+  problems.push(stray.problem);
+  meant.push(stray.means ?? "");
+}
+
+function addKey({ raw, problems }: RawConfig, name: string, text: string, isEncrypted: boolean): void {
+  if (name in KEYS && name !== "secrets" && isEncrypted) problems.push(needlesslyEncrypted(`hermes:${name}`));
+  const type = (KEYS as Record<string, KeyType>)[name];
+  const value = type === "array" || type === "object" || type === undefined ? parse(text) : text;
+  if (name === "secrets") {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) problems.push(secretsNoMap);
+  } else if (!isPlaceholder(name, text)) raw[name] = value;
+}
+
+/** Pulumi.yaml's default of a required key: without one the engine would answer, and know nothing of slips. */
+const isPlaceholder = (name: string, text: string): boolean =>
+  (REQUIRED as readonly string[]).includes(name) && (text === "" || text === "{}");
 
 /** Full names of the keys whose value is encrypted, wholly or in part; undefined where no engine said it. */
 function encryptedKeys(): string[] | undefined {

@@ -1,3 +1,4 @@
+import { hidesCredential } from "./credentials";
 import { nearest } from "./nearest";
 import type { Problem } from "./problem";
 import { readByYaml11 } from "./yaml";
@@ -7,6 +8,10 @@ export interface TextRule {
   default?: string | undefined;
   /** What the text must match. */
   pattern?: RegExp;
+  /** The text is a key, which is renamed. */
+  isKey?: boolean;
+  /** Whether an empty text is one. */
+  empty?: boolean;
   /** What is allowed, a full sentence. */
   allowed: string;
   /** What to do, a full sentence. */
@@ -40,7 +45,7 @@ export class Reader {
   /** A value as it may be printed: short, on one line, without secrets. */
   show(value: unknown): string {
     const text = JSON.stringify(value) ?? "nothing";
-    if (this.holdsSecret(text)) return "[secret]";
+    if (this.holdsSecret(text) || hidesCredential(value)) return "[secret]";
     return text.length > 100 ? `${text.slice(0, 97)}…` : text;
   }
 
@@ -53,7 +58,8 @@ export class Reader {
     if (isAbsent(value)) return {};
     if (typeof value !== "object" || Array.isArray(value)) {
       const example = allowedKeys?.[0] ?? "name";
-      this.reject(key, value, "it is not a map", "A map of keys to values is expected.", mapFix(key, example));
+      const wrong = Array.isArray(value) ? "it is a list, and a map is expected" : "it is not a map";
+      this.reject(key, value, wrong, "A map of keys to values is expected.", mapFix(key, example));
       return {};
     }
     const map = value as Record<string, unknown>;
@@ -69,19 +75,22 @@ export class Reader {
       key,
       "is not a key that hermes knows",
       `Known here: ${known.join(", ")}.`,
-      meant ? `Did you mean ${meant}? Rename the key, or remove it.` : "Remove it.",
+      meant ? `Rename it to ${meant}.` : "Remove it.",
     );
   }
 
   list(key: string, value: unknown): unknown[] {
     if (isAbsent(value)) return [];
     if (Array.isArray(value)) return value as unknown[];
-    this.reject(key, value, "it is not a list", "A list is expected.", "Write one entry per line, each after “- ”.");
+    const example = typeof value === "string" && !this.isHidden(value) ? `Write a list: ["${value.trim()}"].` : "";
+    const fix = example === "" ? "Write one entry per line, each after “- ”." : example;
+    this.reject(key, value, "it is not a list", "A list is expected.", fix);
     return [];
   }
 
   /** A text, or undefined when it is wrong (which is then on the list). */
   text(key: string, value: unknown, rule: TextRule): string | undefined {
+    if (value === "" && rule.empty === true) return value;
     if (isAbsent(value) || value === "") {
       if (rule.default !== undefined) return rule.default;
       this.add(key, value === "" ? "is empty" : "is missing", rule.allowed, rule.fix);
@@ -89,19 +98,34 @@ export class Reader {
     }
     if (typeof value !== "string") {
       const kind = Array.isArray(value) ? "list" : typeof value === "object" ? "map" : typeof value;
-      const quote = kind === "list" || kind === "map" ? rule.fix : `Put it in quotes: ${lastName(key)}: "…".`;
-      this.reject(key, value, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, quote);
+      const scalar = typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+      const quoted = scalar !== undefined && (rule.pattern?.test(scalar) ?? true);
+      const fix = quoted ? `Put it in quotes: ${key.endsWith("]") ? "" : `${lastName(key)}: `}"${scalar}".` : rule.fix;
+      this.reject(key, value, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, fix);
       return undefined;
     }
     if (/\p{Cc}/u.test(value)) {
       this.reject(key, value, "it holds a line break or another control character", rule.allowed, rule.fix);
       return undefined;
     }
-    if (value !== value.trim() || (rule.pattern && !rule.pattern.test(value))) {
-      this.reject(key, value, "it does not have the right form", rule.allowed, rule.fix);
-      return undefined;
-    }
-    return value;
+    const isRight = (text: string): boolean => text === text.trim() && (rule.pattern?.test(text) ?? true);
+    if (isRight(value)) return value;
+    const meant = plainForms(value).find((form) => form !== "" && isRight(form));
+    const wrong = value === value.trim() ? "it does not have the right form" : "it has blanks at its start or end";
+    this.reject(
+      key,
+      value,
+      wrong,
+      rule.allowed,
+      meant === undefined || this.isHidden(meant)
+        ? rule.fix
+        : `${rule.isKey === true ? "Rename it to" : "Write"} ${meant}.`,
+    );
+    return undefined;
+  }
+
+  private isHidden(text: string): boolean {
+    return this.show(text) === "[secret]";
   }
 
   /** A name that ends up in YAML, file names and host names: also nothing that YAML 1.1 reads as another thing. */
@@ -124,7 +148,9 @@ export class Reader {
     if (typeof number === "number" && Number.isInteger(number) && number >= rule.min && number <= rule.max)
       return number;
     const wrong = Number.isInteger(number) ? "it is out of range" : "it is not a whole number";
-    this.reject(key, value, wrong, rule.allowed, rule.fix);
+    const meant = wholeNumberIn(value);
+    const fits = meant !== undefined && meant >= rule.min && meant <= rule.max;
+    this.reject(key, value, wrong, rule.allowed, fits ? `Write ${meant}.` : rule.fix);
     return undefined;
   }
 
@@ -132,9 +158,42 @@ export class Reader {
     if (isAbsent(value)) return fallback;
     if (value === true || value === "true") return true;
     if (value === false || value === "false") return false;
-    this.reject(key, value, "it is not a boolean", "true or false, without quotes.", "Write true or false.");
+    const meant = BOOLEANS.get(JSON.stringify(value).replaceAll('"', "").trim().toLowerCase());
+    this.reject(key, value, "it is not a boolean", "true or false, without quotes.", `Write ${meant ?? fallback}.`);
     return undefined;
   }
+}
+
+/** Words that other programs take for booleans. */
+const BOOLEANS = new Map(
+  Object.entries<boolean>({
+    ...{ true: true, yes: true, y: true, on: true, "1": true, enable: true, enabled: true },
+    ...{ false: false, no: false, n: false, off: false, "0": false, disable: false, disabled: false },
+    ...{ none: false, never: false },
+  }),
+);
+
+/** Whether a word says that something is not wanted. */
+export const isNegative = (value: unknown): boolean => BOOLEANS.get(String(value).trim().toLowerCase()) === false;
+
+/** Without blanks, then without quotes around it, then in lower case. */
+function plainForms(text: string): string[] {
+  const trimmed = text.trim();
+  const bare = trimmed.replace(/^(["'`])(.*)\1$/s, "$2").trim();
+  return [trimmed, bare, bare.toLowerCase()];
+}
+
+/** The number in `4`, `"4"`, `04`, `4,00`, `1,000`, `4 GiB`, `$20`, `64k`, and 0 for `none`. */
+function wholeNumberIn(value: unknown): number | undefined {
+  if (typeof value !== "string") return undefined;
+  if (isNegative(value)) return 0;
+  const pattern = /^["'`]?[$€]?\s*(\d{1,9})(?:[.,]0{1,2})?\s*(k|g|gb|gi|gib|usd|eur|dollars?)?["'`]?$/i;
+  const grouped = /^(\D*)(\d{1,3}(?:[.,_']\d{3})+)(?!\d)/;
+  const plain = value
+    .trim()
+    .replace(grouped, (_, before: string, number: string) => before + number.replace(/\D/g, ""));
+  const [, count, unit = ""] = pattern.exec(plain) ?? [];
+  return count === undefined ? undefined : Number(count) * (unit.toLowerCase() === "k" ? 1024 : 1);
 }
 
 export function isAbsent(value: unknown): value is undefined | null {

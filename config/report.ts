@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { toldWhy } from "./engine-process";
 import { ConfigError } from "./problem";
+import { UnreadableYaml } from "./yaml-file";
 
 /**
  * Runs the program; whoever made a mistake reads what to do about it, without a stack trace.
@@ -9,8 +11,33 @@ export async function withPlainErrors<T>(program: () => Promise<T>): Promise<T> 
   try {
     return await program();
   } catch (error) {
-    throw inspectable(error instanceof ConfigError ? new pulumi.RunError(error.message) : error);
+    toldWhy();
+    const isInput = error instanceof ConfigError || error instanceof UnreadableYaml;
+    throw isInput ? plainError(error.message) : inspectable(error);
   }
+}
+
+/**
+ * The engine takes `<{%…%}>` in a message for a colour of its own, and panics at one that it does not know. Text from a
+ * droplet may hold whatever an MCP server printed.
+ */
+export const inert = (text: string): string => text.replaceAll("<{%", "<{ %");
+
+/** For what is found out while resources are made: the engine prints the message alone, and soon. */
+export function plainError(message: string): pulumi.RunError {
+  toldWhy();
+  return inspectable(new pulumi.RunError(inert(message)));
+}
+
+/**
+ * Ends the program, for good, from within an Output. One that merely failed would be told with the name of every input on
+ * its way ("error serializing property …").
+ */
+export function endProgram(message: string): Promise<never> {
+  setImmediate(() => {
+    throw plainError(message);
+  });
+  return new Promise(() => undefined);
 }
 
 /**
@@ -18,7 +45,7 @@ export async function withPlainErrors<T>(program: () => Promise<T>): Promise<T> 
  * `node_modules/@pulumi/resource.ts` Node 20 never finds the end of the package's name, and gives up when the text is
  * 512 MB long, after 25 s (seen with Node 20.20.2). Those frames are Pulumi's own, and no help.
  */
-function inspectable(error: unknown): unknown {
+function inspectable<T>(error: T): T {
   if (error instanceof Error && error.stack !== undefined)
     error.stack = error.stack
       .split("\n")

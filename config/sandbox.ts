@@ -46,11 +46,16 @@ export function leaseOf(tag: string): Lease | undefined {
   return isSandboxName(name) && !Number.isNaN(expires.getTime()) ? { name, expires, origin } : undefined;
 }
 
+const BOT_TAG = "hermes-telegram-bot:";
+
 /** Says on the droplet which bot polls there: two on one bot take each other's messages. The number is no secret. */
 export function botTag(token: string): string | undefined {
   const number = /^(\d{1,20}):/.exec(token.trim())?.[1];
-  return number === undefined ? undefined : `hermes-telegram-bot:${number}`;
+  return number === undefined ? undefined : `${BOT_TAG}${number}`;
 }
+
+/** All stacks of an account share these tags: to delete one removes it from the droplets of other stacks as well. */
+export const isBotTag = (tag: string): boolean => tag.startsWith(BOT_TAG);
 
 /** What a sandbox's droplet carries beside the tag of its firewall. */
 export function sandboxTags({ stack, sandbox }: Pick<HermesConfig, "stack" | "sandbox">): string[] {
@@ -60,7 +65,7 @@ export function sandboxTags({ stack, sandbox }: Pick<HermesConfig, "stack" | "sa
   return [SANDBOX_TAG, lease, ...(sandbox.idleMinutes === undefined ? [] : [IDLE_TAG])];
 }
 
-const UNITS: Readonly<Record<string, number>> = { m: 1, h: 60, d: 1440 };
+const UNITS: Readonly<Record<string, number>> = { m: 1, h: 60, d: 1440, w: 10_080 };
 
 /** `90m`, `4h`, `2d` in minutes. */
 export function minutesOf(duration: string): number | undefined {
@@ -68,8 +73,54 @@ export function minutesOf(duration: string): number | undefined {
   return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0);
 }
 
+export interface DurationRule {
+  /** In minutes, as {@link max}. */
+  min: number;
+  max: number;
+  /** What is allowed, a full sentence. */
+  allowed: string;
+  /** Suggested where no duration is meant. */
+  such: string;
+}
+
+/** A duration in minutes, or undefined when it is wrong (which is then on the list). */
+export function readDuration(reader: Reader, key: string, value: unknown, rule: DurationRule): number | undefined {
+  const fits = (minutes: number | undefined): minutes is number =>
+    minutes !== undefined && minutes >= rule.min && minutes <= rule.max;
+  if (typeof value !== "string" || value === "") {
+    reader.text(key, value, { allowed: rule.allowed, fix: `Write ${rule.such}.` });
+    return undefined;
+  }
+  const minutes = minutesOf(value);
+  if (fits(minutes)) return minutes;
+  const wrong = minutes === undefined ? "it is not a valid duration" : "it is out of range";
+  const meant = meantDuration(value);
+  reader.reject(key, value, wrong, rule.allowed, `Write ${fits(minutesOf(meant)) ? meant : rule.such}.`);
+  return undefined;
+}
+
+/** `4h` for `4 hours`, `"4H"` or `240 min`. */
+function meantDuration(text: string): string {
+  const pattern = /^["'`\s]*(\d+(?:\.\d+)?)\s*(m|h|d|w)(?:ins?|inutes?|rs?|ours?|ays?|eeks?)?["'`\s]*$/i;
+  const [, count = "", unit = ""] = pattern.exec(text) ?? [];
+  const minutes = Number(count) * (UNITS[unit.toLowerCase()] ?? 0);
+  const [largest, size] = Object.entries(UNITS).findLast(([name, each]) => name !== "w" && minutes % each === 0) ?? [
+    "m",
+    1,
+  ];
+  return `${minutes / size}${largest}`;
+}
+
 const IDLE_MIN_MINUTES = 5;
 const IDLE_MAX_MINUTES = 7 * 1440;
+
+/** After how long without an agent's work a sandbox switches itself off. */
+export const IDLE_RULE: DurationRule = {
+  min: IDLE_MIN_MINUTES,
+  max: IDLE_MAX_MINUTES,
+  allowed: "A duration from 5m to 7d: whole minutes, hours or days.",
+  such: "1h",
+};
 
 const KEY = "hermes:sandbox";
 
@@ -92,7 +143,8 @@ export function readSandbox(reader: Reader, value: unknown, stack: string): Sand
     allowed: "Eight hexadecimal digits, in quotes.",
     fix: "Leave it to hermes sandbox create.",
   });
-  const idleMinutes = map["idle"] === undefined ? undefined : readIdle(reader, map["idle"]);
+  const idleMinutes =
+    map["idle"] === undefined ? undefined : readDuration(reader, `${KEY}.idle`, map["idle"], IDLE_RULE);
   return {
     expires: expires ?? "",
     origin: origin ?? "",
@@ -102,18 +154,6 @@ export function readSandbox(reader: Reader, value: unknown, stack: string): Sand
 
 const ALLOWED = `Stacks called ${SANDBOX_PREFIX}NAME, and only they, are sandboxes: what they are called is what removes them.`;
 const FIX = "Make a sandbox by hermes sandbox create; call any other stack otherwise.";
-
-function readIdle(reader: Reader, value: unknown): number | undefined {
-  const rule = {
-    allowed: "A duration from 5m to 7d: whole minutes, hours or days.",
-    fix: "Write idle: 1h; without it the sandbox does not end itself.",
-  };
-  const text = reader.text(`${KEY}.idle`, value, rule);
-  const minutes = text === undefined ? undefined : minutesOf(text);
-  if (minutes !== undefined && minutes >= IDLE_MIN_MINUTES && minutes <= IDLE_MAX_MINUTES) return minutes;
-  if (text !== undefined) reader.reject(`${KEY}.idle`, text, "it is no such duration", rule.allowed, rule.fix);
-  return undefined;
-}
 
 /** What a sandbox must be, so that nothing of it can stay. */
 export function checkSandbox(reader: Reader, { stack, sandbox, tailnet, volumeGiB }: HermesConfig): void {

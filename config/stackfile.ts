@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { load } from "js-yaml";
+import { bytesOf, parseYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */
 export interface StackFile {
@@ -13,17 +13,29 @@ export interface StackFile {
 /** Reads Pulumi.STACK.yaml beside the project; empty where the stack's configuration is kept elsewhere. */
 export function readStackFile(project: string, stack: string): StackFile {
   const path = join(project, `Pulumi.${stack}.yaml`);
-  return existsSync(path) ? parseStackFile(readFileSync(path, "utf8")) : { order: [], plainSecrets: [] };
+  return existsSync(path)
+    ? parseStackFile(bytesOf(path, `Pulumi.${stack}.yaml`), `Pulumi.${stack}.yaml`)
+    : { order: [], plainSecrets: [] };
 }
 
-export function parseStackFile(text: string): StackFile {
-  const config = asMap(asMap(load(text))["config"]);
-  const prefix = /^hermes:(?:config:)?/;
-  const order = Object.keys(config).flatMap((key) => (prefix.test(key) ? [key.replace(prefix, "")] : []));
-  const secrets = asMap(config["hermes:secrets"]);
+/** @throws UnreadableYaml */
+export function parseStackFile(content: Uint8Array | string, name = "the stack's file"): StackFile {
+  const config = Object.entries(asMap(asMap(parseYaml(content, name))["config"]));
+  const keys = config.flatMap(([key, value]) => {
+    const name = hermesKey(key);
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  const secrets = keys.filter(([key]) => key === "secrets").map(([, value]) => asMap(value));
   // The whole map may be encrypted as one.
-  const plainSecrets = isSecure(secrets) ? [] : Object.keys(secrets).filter((name) => !isSecure(secrets[name]));
-  return { order, plainSecrets };
+  const plainSecrets = secrets.flatMap((map) =>
+    isSecure(map) ? [] : Object.keys(map).filter((each) => !isSecure(map[each])),
+  );
+  return { order: keys.map(([key]) => key), plainSecrets };
+}
+
+/** `size` in `hermes:size`, in the older `hermes:config:size`, and in `size`, which the engine reads as the project's own. */
+export function hermesKey(key: string): string | undefined {
+  return /^(?:hermes:(?:config:)?)?([^:]+)$/.exec(key)?.[1];
 }
 
 function isSecure(value: unknown): boolean {

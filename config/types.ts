@@ -150,6 +150,8 @@ export interface BucketConfig {
 export interface SourcesConfig {
   /** `{version}` in the URL is replaced by node.version. */
   node: { url: string; sha256: string };
+  /** Digest of OpenClaw's tree with all its dependencies, or `first-install`: compared with the first one of the version. */
+  openclaw: { sha256: string };
   /** Release of Ollama for linux-amd64, .tar.zst; `{version}` in the URL is replaced by {@link OLLAMA_VERSION}. */
   ollama: { url: string; sha256: string };
   /** apt repository: `deb [signed-by=…] URL SUITE main`. */

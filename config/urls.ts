@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { hidesCredential } from "./credentials";
 import type { Reader } from "./reader";
 
 export interface UrlRule {
@@ -15,21 +16,35 @@ export function readUrl(reader: Reader, key: string, value: unknown, rule: UrlRu
   if (text === undefined) return undefined;
   const wrong = urlFault(text, rule);
   if (wrong === undefined) return text;
-  reader.reject(key, wrong === CREDENTIALS ? "[hidden]" : text, wrong, rule.allowed, rule.fix);
+  const isHidden = wrong === CREDENTIALS || /:[^/]*@/.test(text);
+  reader.reject(key, isHidden ? "[hidden]" : text, wrong, rule.allowed, urlFix(text, wrong, rule));
   return undefined;
 }
 
 const CREDENTIALS = "it holds a user name or password";
 
+/** The scheme is all that is wrong, or missing, unless nobody outside could answer. */
+function urlFix(text: string, wrong: string, rule: UrlRule): string {
+  const secure = text.replace(/^(?:(?:http|wss?):\/\/)?(?=[\w-]+(?:\.[\w-]+)+(?:[:/]|$))/i, "https://");
+  const isAddress = (wrong === NOT_HTTPS || wrong === NO_URL) && secure !== text;
+  const isRight =
+    isAddress && !hidesCredential(text) && urlFault(secure, rule) === undefined && !isPrivate(new URL(secure).hostname);
+  return isRight ? `Write ${secure}.` : rule.fix;
+}
+
+const NO_URL = "it is not a URL";
+
+const NOT_HTTPS = "it is not https";
+
 function urlFault(text: string, rule: UrlRule): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^[a-z]+:\/\/[^/]/i.test(text)) return "it is not a URL";
+  if (url === undefined || !/^[a-z]+:\/\/[^/]/i.test(text)) return NO_URL;
   if (url.username !== "" || url.password !== "") return CREDENTIALS;
   if (/[\s"'`$\\<>|;]/.test(text)) return "it has characters that do not belong in a URL";
   if (metadata(url.hostname)) return "it is the droplet's metadata service";
   if (url.protocol === "https:") return undefined;
   if (url.protocol === "http:" && rule.privateHttp && isPrivate(url.hostname)) return undefined;
-  return "it is not https";
+  return NOT_HTTPS;
 }
 
 function metadata(host: string): boolean {
@@ -38,12 +53,18 @@ function metadata(host: string): boolean {
 }
 
 function isPrivate(host: string): boolean {
-  if (host === "localhost" || host.endsWith(".ts.net")) return true;
+  if (isLocalName(host)) return true;
   const range = parseAddress(host)?.range();
   return range !== undefined && ["private", "loopback", "carrierGradeNat", "uniqueLocal"].includes(range);
 }
 
-function parseAddress(host: string) {
+/** A name of MagicDNS or of the local network: no public host has one of one label, or in these domains. */
+export const isLocalName = (host: string): boolean =>
+  /^[a-z0-9-]*[a-z-][a-z0-9-]*$/.test(host) || /\.(ts\.net|local|internal|home\.arpa)$/.test(host);
+
+/** The address that a host of a URL is; undefined for a name. */
+export function parseAddress(host: string) {
   const bare = host.replace(/^\[|\]$/g, "");
-  return ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined;
+  // Of a name it would make an error with its stack, only to say no.
+  return /^[\d.]+$|:/.test(bare) && ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined;
 }

@@ -1,4 +1,4 @@
-import { DEFAULTS, NODE_DIGESTS, OLLAMA_DIGESTS } from "./keys";
+import { DEFAULTS, FIRST_INSTALL, NODE_DIGESTS, OLLAMA_DIGESTS, OPENCLAW_DIGESTS } from "./keys";
 import type { Reader } from "./reader";
 import { OLLAMA_VERSION, type NodeConfig, type OpenclawConfig, type SourcesConfig } from "./types";
 import { readUrl } from "./urls";
@@ -11,7 +11,7 @@ export function readOpenclaw(reader: Reader, value: unknown): OpenclawConfig {
   const version = reader.text(`${key}.version`, map["version"], {
     pattern: OPENCLAW,
     allowed: "One exact version as on npm, in quotes; no range, no tag such as latest.",
-    fix: 'For example version: "2026.9.6"; `npm view openclaw versions` lists them.',
+    fix: 'Write "2026.9.6"; `npm view openclaw versions` lists the others.',
   });
   const before = readDate(reader, `${key}.before`, map["before"]);
   const [, year, month] = OPENCLAW.exec(version ?? "") ?? [];
@@ -22,20 +22,29 @@ export function readOpenclaw(reader: Reader, value: unknown): OpenclawConfig {
       before,
       `openclaw ${version} was not published by then`,
       "npm sees only what was published before that day.",
-      `Give the day after the publication of ${version}: npm view openclaw time.`,
+      DAY_FIX,
     );
   return { version: version ?? "", before: before ?? "" };
 }
 
+const DAY_FIX =
+  'Write the day after the publication of the version, such as "2026-09-25" for 2026.9.6; `npm view openclaw time` tells it.';
+
 function readDate(reader: Reader, key: string, value: unknown): string | undefined {
   const rule = {
     allowed: "A day as YYYY-MM-DD, in quotes: npm takes nothing newer, so the dependencies stay as they were then.",
-    fix: "Give the day after the version's publication: npm view openclaw time.",
+    fix: DAY_FIX,
   };
   // `pulumi config set` and the engine turn an unquoted date into this.
   const unquoted = /^(\d{4}-\d\d-\d\d) 00:00:00 \+0000 UTC$/.exec(String(value));
   if (unquoted) {
-    reader.reject(key, value, "YAML reads it as a point in time", rule.allowed, `Put it in quotes: "${unquoted[1]}".`);
+    reader.reject(
+      key,
+      value,
+      "YAML reads it as a point in time",
+      rule.allowed,
+      `Put it in quotes: before: "${unquoted[1]}".`,
+    );
     return undefined;
   }
   const text = reader.text(key, value, { ...rule, pattern: /^\d{4}-\d\d-\d\d$/ });
@@ -56,18 +65,25 @@ export function readNode(reader: Reader, value: unknown): NodeConfig {
     default: DEFAULTS.nodeVersion,
     pattern: /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/,
     allowed: "One exact version, one that OpenClaw runs on.",
-    fix: `Write version: "${DEFAULTS.nodeVersion}".`,
+    fix: `Write "${DEFAULTS.nodeVersion}".`,
   });
   return { version: version ?? "" };
 }
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
-export function readSources(reader: Reader, value: unknown, nodeVersion: string): SourcesConfig {
+/** The versions that the digests belong to. */
+export interface SourceVersions {
+  node: string;
+  openclaw: string;
+}
+
+export function readSources(reader: Reader, value: unknown, versions: SourceVersions): SourcesConfig {
   const key = "hermes:sources";
-  const map = reader.map(key, value, ["node", "ollama", "tailscale"]);
+  const map = reader.map(key, value, ["node", "ollama", "openclaw", "tailscale"]);
   return {
-    node: readNodeSource(reader, `${key}.node`, map["node"], nodeVersion),
+    node: readNodeSource(reader, `${key}.node`, map["node"], versions.node),
+    openclaw: readOpenclawSource(reader, `${key}.openclaw`, map["openclaw"], versions.openclaw),
     ollama: readOllamaSource(reader, `${key}.ollama`, map["ollama"]),
     tailscale: readTailscaleSource(reader, `${key}.tailscale`, map["tailscale"]),
   };
@@ -80,15 +96,72 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
     allowed: "The https URL of a linux-x64 .tar.xz of Node; {version} in it stands for hermes:node.version.",
     fix: `Write ${DEFAULTS.nodeUrl}, or leave the key out.`,
   });
+  // A version that is wrong is told already.
+  if (version === "" && map["sha256"] === undefined) return { url: url ?? "", sha256: "" };
   const known = NODE_DIGESTS[version];
-  const sha256 = reader.text(`${key}.sha256`, lowerCase(map["sha256"]), {
+  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"]), {
     default: known,
     pattern: DIGEST,
     allowed: `64 hexadecimal digits; hermes itself knows those of Node ${Object.keys(NODE_DIGESTS).join(", ")}.`,
-    fix: `It stands in https://nodejs.org/dist/v${version || "VERSION"}/SHASUMS256.txt, in the line of linux-x64.tar.xz.`,
+    fix: shasums(version),
+  });
+  refuseDigestOfAnother(reader, `${key}.sha256`, sha256, {
+    ...{ digests: NODE_DIGESTS, name: "Node", versionKey: "hermes:node.version", version },
+    ...{ what: `The SHA-256 of node-v${version}-linux-x64.tar.xz`, unknown: shasums(version) },
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
 }
+
+function readOpenclawSource(reader: Reader, key: string, value: unknown, version: string): SourcesConfig["openclaw"] {
+  const map = reader.map(key, value, ["sha256"]);
+  // A version that is wrong is told already.
+  if (version === "" && map["sha256"] === undefined) return { sha256: "" };
+  const known = OPENCLAW_DIGESTS[version];
+  const versions = Object.keys(OPENCLAW_DIGESTS).join(", ");
+  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"]), {
+    default: known,
+    pattern: new RegExp(`${DIGEST.source}|^${FIRST_INSTALL}$`),
+    allowed:
+      `64 hexadecimal digits, or ${FIRST_INSTALL}; hermes itself knows the digests of OpenClaw ${versions}. ` +
+      `With ${FIRST_INSTALL} the droplet takes OpenClaw ${version} once as the registry serves it, and compares from then on.`,
+    fix: `Write "${FIRST_INSTALL}", or set hermes:openclaw.version to one of ${versions}.`,
+  });
+  refuseDigestOfAnother(reader, `${key}.sha256`, sha256, {
+    ...{ digests: OPENCLAW_DIGESTS, name: "OpenClaw", versionKey: "hermes:openclaw.version", version },
+    ...{ what: `The digest of OpenClaw ${version} with its dependencies`, unknown: `Write "${FIRST_INSTALL}".` },
+  });
+  return { sha256: sha256 ?? "" };
+}
+
+interface Digested {
+  /** Those that hermes knows, by version. */
+  digests: Readonly<Record<string, string>>;
+  name: string;
+  versionKey: string;
+  version: string;
+  /** What the digest is of. */
+  what: string;
+  /** What to do if hermes does not know the digest of the version. */
+  unknown: string;
+}
+
+/** A digest that was left behind would be found out on the droplet only. A mirror may have an archive of its own. */
+function refuseDigestOfAnother(reader: Reader, key: string, sha256: string | undefined, of: Digested): void {
+  const { digests, name, versionKey, version, what, unknown } = of;
+  const other = Object.keys(digests).find((each) => each !== version && digests[each] === sha256);
+  if (other === undefined) return;
+  const known = digests[version];
+  reader.reject(
+    key,
+    sha256,
+    `it is that of ${name} ${other}, and ${versionKey} is ${version}`,
+    `${what}${known === undefined ? "" : `: ${known}`}.`,
+    known === undefined ? unknown : "Remove the key: hermes knows the digest.",
+  );
+}
+
+const shasums = (version: string): string =>
+  `It stands in https://nodejs.org/dist/v${version || "VERSION"}/SHASUMS256.txt, in the line of linux-x64.tar.xz.`;
 
 function readOllamaSource(reader: Reader, key: string, value: unknown): SourcesConfig["ollama"] {
   const map = reader.map(key, value, ["url", "sha256"]);
@@ -97,7 +170,7 @@ function readOllamaSource(reader: Reader, key: string, value: unknown): SourcesC
     allowed: `The https URL of Ollama ${OLLAMA_VERSION} for linux-amd64, a .tar.zst; {version} in it stands for that version.`,
     fix: `Write ${DEFAULTS.ollamaUrl}, or leave the key out.`,
   });
-  const sha256 = reader.text(`${key}.sha256`, lowerCase(map["sha256"]), {
+  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"]), {
     default: OLLAMA_DIGESTS[OLLAMA_VERSION],
     pattern: DIGEST,
     allowed: "64 hexadecimal digits, the SHA-256 of that file.",
@@ -127,7 +200,7 @@ function readTailscaleSource(reader: Reader, key: string, value: unknown): Sourc
       default: fingerprint,
       pattern: /^[0-9A-F]{40}$/,
       allowed: "40 hexadecimal digits, in quotes; spaces between them do not matter.",
-      fix: `Show it with: gpg --show-keys KEYFILE. ${leaveOut}`,
+      fix: `${leaveOut} Of another key, gpg --show-keys KEYFILE tells it.`,
     }),
   };
   return {
@@ -138,8 +211,11 @@ function readTailscaleSource(reader: Reader, key: string, value: unknown): Sourc
   };
 }
 
-function lowerCase(value: unknown): unknown {
-  return typeof value === "string" ? value.toLowerCase() : value;
+/** Also as it is copied: `sha256:…`, or a whole line of SHASUMS256.txt. */
+function bareDigest(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const text = value.trim().toLowerCase();
+  return /^(?:sha256[:-])?([0-9a-f]{64})(?:\s+\*?\S+)?$/.exec(text)?.[1] ?? text;
 }
 
 function squeeze(value: unknown): unknown {

@@ -1,19 +1,28 @@
-import { lstatSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { isAbsolute, join, relative, sep } from "node:path";
+import { isUtf8 } from "node:buffer";
+import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { IGNORE_FILE, ignoredIn } from "./ignored-files";
 import type { Reader } from "./reader";
+import { secretForms } from "./secret-forms";
 
 /** What stands at a workspace's path. */
 export type Workspace =
   { kind: "folder"; entries: WorkspaceEntry[]; complete: boolean } | { kind: "missing" | "file" | "outside" };
 
 interface WorkspaceEntry {
-  /** Path in the workspace, with `/`. */
+  /** Path in the workspace, with `/`, composed (NFC): Git on macOS composes names, the disk there does not. */
   path: string;
+  /** The same as the disk has it, where that is another spelling. */
+  source?: string;
   /** `link`: a symbolic link to a file in the workspace; `leaving`: a link to anything else. */
   kind: "file" | "link" | "leaving" | "other";
   bytes: number;
   /** Length as text, for files that OpenClaw puts into the prompt. */
   characters?: number;
+  /** Of such a file: it is no UTF-8. */
+  unreadable?: string;
+  /** Names of the stack's secrets whose value it holds. */
+  secrets?: string[];
 }
 
 /** Files that OpenClaw puts into every prompt, with the characters after which it cuts them (`bootstrapMaxChars`). */
@@ -40,10 +49,8 @@ export const TOTAL_MAX_BYTES = 1024 * 1024;
 /** Files of one workspace; a reader stops there. */
 export const FILES_MAX = 500;
 
-const SEGMENT = /^[\p{L}\p{N}._][\p{L}\p{N}._ +@()-]*$/u;
-
-/** Lists a workspace folder of the project. Reads no link, only where it leads. */
-export function readWorkspace(project: string, folder: string): Workspace {
+/** Lists a workspace folder of the project. Reads no link, only where it leads. @param secrets looked for in its files */
+export function readWorkspace(project: string, folder: string, secrets: Record<string, unknown> = {}): Workspace {
   const root = realpathSync(project);
   let real: string;
   try {
@@ -53,33 +60,69 @@ export function readWorkspace(project: string, folder: string): Workspace {
   }
   if (!isInside(root, real)) return { kind: "outside" };
   if (!statSync(real).isDirectory()) return { kind: "file" };
-  const entries: WorkspaceEntry[] = [];
-  const complete = walk(real, "", entries);
-  return { kind: "folder", entries, complete };
+  const list = join(real, IGNORE_FILE);
+  const ignored = ignoredIn(existsSync(list) && statSync(list).isFile() ? readFileSync(list, "utf8") : "");
+  const walked: Walk = { root: real, ignored, secrets: searchable(secrets), entries: [] };
+  const complete = walk(walked, "");
+  return { kind: "folder", entries: walked.entries, complete };
 }
 
-function walk(root: string, folder: string, entries: WorkspaceEntry[]): boolean {
-  for (const name of readdirSync(join(root, folder)).sort()) {
-    if (entries.length >= FILES_MAX) return false;
+interface Walk {
+  root: string;
+  ignored: (path: string, isFolder: boolean) => boolean;
+  /** By name, each in every form that it may stand in. */
+  secrets: [name: string, forms: string[]][];
+  entries: WorkspaceEntry[];
+}
+
+/** Shorter ones stand in many a text. */
+const SECRET_MIN = 8;
+
+const searchable = (secrets: Record<string, unknown>): Walk["secrets"] =>
+  Object.entries(secrets).map(([name, value]) => [
+    name,
+    typeof value === "string" ? secretForms(value).filter((form) => form.length >= SECRET_MIN) : [],
+  ]);
+
+function walk(walked: Walk, folder: string): boolean {
+  for (const name of readdirSync(join(walked.root, folder)).sort()) {
+    if (walked.entries.length >= FILES_MAX) return false;
     const path = folder === "" ? name : `${folder}/${name}`;
-    if (lstatSync(join(root, path)).isDirectory()) {
-      if (!walk(root, path, entries)) return false;
-    } else {
-      entries.push(describe(root, path));
-    }
+    const isFolder = lstatSync(join(walked.root, path)).isDirectory();
+    if (walked.ignored(path, isFolder)) continue;
+    if (!isFolder) walked.entries.push(describe(walked, path));
+    else if (!walk(walked, path)) return false;
   }
   return true;
 }
 
-function describe(root: string, path: string): WorkspaceEntry {
-  const full = join(root, path);
+function describe({ root, secrets }: Walk, source: string): WorkspaceEntry {
+  const full = join(root, source);
   const stat = lstatSync(full);
-  if (stat.isSymbolicLink() && !leadsToFileIn(root, full)) return { path, kind: "leaving", bytes: 0 };
-  if (!stat.isSymbolicLink() && !stat.isFile()) return { path, kind: "other", bytes: 0 };
+  const path = source.normalize("NFC");
+  const named = { path, ...(path === source ? {} : { source }) };
+  if (stat.isSymbolicLink() && !leadsToFileIn(root, full)) return { ...named, kind: "leaving", bytes: 0 };
+  if (!stat.isSymbolicLink() && !stat.isFile()) return { ...named, kind: "other", bytes: 0 };
   const bytes = statSync(full).size;
-  const entry: WorkspaceEntry = { path, kind: stat.isSymbolicLink() ? "link" : "file", bytes };
-  if (path in PROMPT_FILES && bytes <= FILE_MAX_BYTES) entry.characters = readFileSync(full, "utf8").length;
-  return entry;
+  const entry: WorkspaceEntry = { ...named, kind: stat.isSymbolicLink() ? "link" : "file", bytes };
+  return bytes > FILE_MAX_BYTES ? entry : { ...entry, ...contentOf(readFileSync(full), path, secrets) };
+}
+
+function contentOf(content: Buffer, path: string, secrets: Walk["secrets"]): Partial<WorkspaceEntry> {
+  const text = content.toString("utf8");
+  const held = secrets.filter(([, forms]) => forms.some((form) => text.includes(form))).map(([name]) => name);
+  const unreadable = path in PROMPT_FILES ? encodingFault(content) : undefined;
+  return {
+    ...(path in PROMPT_FILES ? { characters: text.length } : {}),
+    ...(unreadable === undefined ? {} : { unreadable }),
+    ...(held.length === 0 ? {} : { secrets: held }),
+  };
+}
+
+function encodingFault(content: Buffer): string | undefined {
+  const mark = content.subarray(0, 2).toString("hex");
+  if (mark === "fffe" || mark === "feff" || content.includes(0)) return "is saved as UTF-16";
+  return isUtf8(content) ? undefined : "is not UTF-8";
 }
 
 function leadsToFileIn(root: string, link: string): boolean {
@@ -96,16 +139,20 @@ function isInside(root: string, path: string): boolean {
   return way === "" || (!isAbsolute(way) && way !== ".." && !way.startsWith(`..${sep}`));
 }
 
-const FOLDER_ALLOWED = "A folder in the project that holds SOUL.md, AGENTS.md and what else the agent starts with.";
+const FOLDER_ALLOWED =
+  "A folder in the project with SOUL.md or AGENTS.md, and the other files that the agent starts with.";
 
 /** A workspace's path as configuration has it: relative, in the project, without `..`. */
 export function readFolder(reader: Reader, key: string, value: unknown): string | undefined {
-  const fix = 'Give a path relative to the project, for example "./workspace/main".';
-  const folder = reader.text(key, value, { allowed: FOLDER_ALLOWED, fix });
+  const such = "Write a path relative to the project, such as ./workspace/main.";
+  const folder = reader.text(key, value, { allowed: FOLDER_ALLOWED, fix: such });
   if (folder === undefined) return undefined;
   const segments = folder.replace(/\/+$/, "").split("/");
   const plain = segments.filter((segment, i) => !(i === 0 && segment === "."));
-  if (isAbsolute(folder) || plain.length === 0 || plain.includes("..") || folder.includes("\\")) {
+  // No shell replaces ~ here.
+  const leadsOut = isAbsolute(folder) || /^(~|[A-Za-z]:)/.test(folder) || plain.includes("..");
+  if (leadsOut || plain.length === 0 || folder.includes("\\")) {
+    const fix = leadsOut || plain.length === 0 ? such : `Write ${folder.replace(/\\+/g, "/")}.`;
     reader.reject(key, folder, "it is not a folder below the project's own", FOLDER_ALLOWED, fix);
     return undefined;
   }
@@ -116,7 +163,10 @@ export function readFolder(reader: Reader, key: string, value: unknown): string 
 export function checkWorkspace(reader: Reader, key: string, folder: string, workspace: Workspace): number {
   if (workspace.kind !== "folder") {
     const wrong = { missing: "there is no such folder", file: "it is a file", outside: "it leads out of the project" };
-    reader.reject(key, folder, wrong[workspace.kind], FOLDER_ALLOWED, `Create ${folder} with a SOUL.md in it.`);
+    const parent = dirname(folder);
+    const fix =
+      workspace.kind === "file" && parent !== "." ? `Write ${parent}.` : `Create ${folder} with a SOUL.md in it.`;
+    reader.reject(key, folder, wrong[workspace.kind], FOLDER_ALLOWED, fix);
     return 0;
   }
   const { entries, complete } = workspace;
@@ -126,22 +176,72 @@ export function checkWorkspace(reader: Reader, key: string, folder: string, work
       folder,
       `it holds more than ${FILES_MAX} files`,
       `At most ${FILES_MAX} files travel with the configuration.`,
-      "Remove what the agent does not start with, such as node_modules.",
+      `Remove what the agent does not start with, such as node_modules, or name it in ${folder}/${IGNORE_FILE}.`,
     );
-  for (const entry of entries) checkEntry(reader, key, folder, entry);
+  checkPromptFiles(reader, key, folder, entries);
+  checkEntries(reader, key, folder, entries);
   checkPromptTotal(reader, key, folder, entries);
   return entries.reduce((sum, entry) => sum + entry.bytes, 0);
+}
+
+/** An agent needs a file that says who it is or what it does. */
+function checkPromptFiles(reader: Reader, key: string, folder: string, entries: readonly WorkspaceEntry[]): void {
+  if (entries.some(({ path }) => path === "SOUL.md" || path === "AGENTS.md")) return;
+  const meant = entries.find(({ path }) => /^(soul|agents)(\.?(md|txt|markdown)){0,2}$/i.test(path))?.path;
+  const fix =
+    meant === undefined
+      ? `Create ${folder.replace(/\/+$/, "")}/SOUL.md: it says who the agent is.`
+      : `Rename ${meant} to ${/^soul/i.test(meant) ? "SOUL.md" : "AGENTS.md"}.`;
+  reader.reject(key, folder, "it has neither SOUL.md nor AGENTS.md", FOLDER_ALLOWED, fix);
+}
+
+/** Problems listed for one folder: one such as node_modules can have hundreds. */
+const LISTED_MAX = 10;
+
+function checkEntries(reader: Reader, key: string, folder: string, entries: readonly WorkspaceEntry[]): void {
+  const before = reader.problems.length;
+  const paths = new Set<string>();
+  for (const entry of entries) {
+    checkEntry(reader, key, folder, entry);
+    if (paths.has(entry.path))
+      reader.reject(
+        key,
+        folder,
+        `two files in it are called ${JSON.stringify(entry.path)}; their names differ only in how accents are encoded`,
+        "Each file needs a name of its own.",
+        "Remove one of the two.",
+      );
+    paths.add(entry.path);
+  }
+  const more = reader.problems.splice(before + LISTED_MAX).length;
+  if (more === 0) return;
+  const allowed = `The first ${LISTED_MAX} of ${LISTED_MAX + more} problems are listed.`;
+  const fix = `Remove what the agent does not start with, or name it in ${folder}/${IGNORE_FILE}.`;
+  reader.reject(key, folder, `its files have ${more} more problems`, allowed, fix);
 }
 
 function checkEntry(reader: Reader, key: string, folder: string, entry: WorkspaceEntry): void {
   const name = JSON.stringify(entry.path);
   const reject = (wrong: string, allowed: string, fix: string) => reader.reject(key, folder, wrong, allowed, fix);
   const limit = PROMPT_FILES[entry.path];
-  if (entry.path.split("/").some((segment) => !SEGMENT.test(segment) || segment.trimEnd() !== segment))
+  const odd = entry.path.split("/").flatMap((segment) => nameFault(segment) ?? [])[0];
+  if (odd !== undefined)
     reject(
-      `the name ${name} in it is odd`,
-      "File names of letters, digits and ._ +@()- that do not start with a dash.",
+      `the name ${name} in it ${odd}`,
+      "File names without control characters, backslashes, a dash at the start and blanks at an end.",
       "Rename the file.",
+    );
+  if (entry.unreadable !== undefined)
+    reject(
+      `${name} in it ${entry.unreadable}`,
+      "OpenClaw reads the files of the prompt as UTF-8.",
+      "Save it as UTF-8 (in PowerShell: Set-Content -Encoding utf8 in the place of >).",
+    );
+  for (const secret of entry.secrets ?? [])
+    reject(
+      `${name} in it holds the value of hermes:secrets.${secret} in plain text`,
+      "Workspace files stand in previews and in the state as they are.",
+      "Remove the value from the file; and make a new one if the file was ever shared.",
     );
   if (entry.path.split("/").includes(".git"))
     reject(
@@ -169,6 +269,14 @@ function checkEntry(reader: Reader, key: string, folder: string, entry: Workspac
       `OpenClaw cuts ${entry.path} after ${limit.toLocaleString("en")} characters.`,
       "Shorten it, or move parts into files that it names and the agent reads when needed.",
     );
+}
+
+/** What a shell, another system or a person would misread. */
+function nameFault(segment: string): string | undefined {
+  if (/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/u.test(segment)) return "holds a control character";
+  if (segment.includes("\\")) return "holds a backslash";
+  if (segment.startsWith("-")) return "begins with a dash";
+  return segment === segment.trim() ? undefined : "begins or ends with a blank";
 }
 
 function checkPromptTotal(reader: Reader, key: string, folder: string, entries: readonly WorkspaceEntry[]): void {

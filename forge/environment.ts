@@ -1,3 +1,4 @@
+import { matching, oneOf, wholeNumber } from "../cli/flags";
 import { CommandError, EXIT } from "../cli/output";
 
 const FORGES = ["gitea", "github"] as const;
@@ -41,25 +42,33 @@ type Environment = Record<string, string | undefined>;
 
 /** Tells it as GitHub's CI does; Gitea's runner sets the same variables, and one more that says it is Gitea's. */
 export function forgeFrom(env: Environment, flags: ForgeFlags = {}): Forge {
+  if (flags.forge !== undefined) oneOf("--forge", flags.forge, FORGES);
   const kind = flags.forge ?? (env["GITEA_ACTIONS"] === "true" ? "gitea" : env["GITHUB_ACTIONS"] && "github");
   if (!isForge(kind))
     throw new CommandError(
-      `${kind === undefined ? "this is no run of a CI that hermes knows" : `--forge ${kind}: no forge that hermes knows`}.\n` +
+      "this is not a run of a CI that hermes knows.\n" +
         `  Say where the report goes: --forge ${FORGES.join("|")} --forge-url https://git.example.com/api/v1 --repo OWNER/NAME --pull NUMBER --commit SHA`,
       EXIT.usage,
     );
   const apiUrl = flags.forgeUrl ?? env["GITHUB_API_URL"] ?? (kind === "github" ? "https://api.github.com" : undefined);
-  if (apiUrl === undefined || !/^https?:\/\/\S+$/.test(apiUrl))
+  if (apiUrl === undefined)
     throw new CommandError(
       "--forge-url is missing: the root of Gitea's API, https://git.example.com/api/v1",
       EXIT.usage,
     );
+  matching("--forge-url", apiUrl, {
+    pattern: /^https?:\/\/\S+$/,
+    allowed: "The URL of the root of the forge's REST API.",
+    fix: `Write ${kind === "github" ? "https://api.github.com" : "https://git.example.com/api/v1, with your own host"}.`,
+  });
   const repository = flags.repo ?? env["GITHUB_REPOSITORY"];
-  if (repository === undefined || !/^[\w.-]+\/[\w.-]+$/.test(repository))
-    throw new CommandError(
-      `--repo ${repository ?? "is missing"}: owner and name of the repository, as in ada/hermes`,
-      EXIT.usage,
-    );
+  if (repository === undefined)
+    throw new CommandError("--repo is missing: owner and name of the repository, such as ada/hermes", EXIT.usage);
+  matching("--repo", repository, {
+    pattern: /^[\w.-]+\/[\w.-]+$/,
+    allowed: "Owner and name of the repository, such as ada/hermes.",
+    fix: repositoryFix(repository),
+  });
   const token = [env["HERMES_FORGE_TOKEN"], env["GITEA_TOKEN"], env["GITHUB_TOKEN"]].find((value) => value);
   const author = env["HERMES_FORGE_AUTHOR"];
   const runUrl = runPage(env);
@@ -78,7 +87,7 @@ export function changeFrom(env: Environment, event: string | undefined, flags: F
   const pullRequest = asMap(asMap(parsed(event))["pull_request"]);
   const [head, base] = ["head", "base"].map((side) => asMap(pullRequest[side])) as [Fields, Fields];
   const [from, to] = [head, base].map((side) => asMap(side["repo"])["full_name"]);
-  const pull = number(flags.pull, "--pull") ?? pullRequest["number"];
+  const pull = pullNumber(flags.pull) ?? pullRequest["number"];
   const commit = flags.commit ?? head["sha"] ?? env["GITHUB_SHA"];
   return {
     ...(typeof pull === "number" ? { pull } : {}),
@@ -105,16 +114,28 @@ function runPage(env: Environment): string | undefined {
   return `${server.replace(/\/+$/, "")}/${repository}/actions/runs/${number}`;
 }
 
-function number(flag: string | undefined, name: string): number | undefined {
+function pullNumber(flag: string | undefined): number | undefined {
   if (flag === undefined) return undefined;
-  if (!/^[1-9]\d{0,9}$/.test(flag)) throw new CommandError(`${name} ${flag}: a number of a pull request`, EXIT.usage);
-  return Number(flag);
+  // As people write it: #7, !7 or the page's address.
+  const [, meant] = /^(?:[#!]|https?:\/\/\S+\/pulls?\/)(\d{1,9})(?:\/.*)?$/.exec(flag.trim()) ?? [];
+  const allowed = "The number of a pull request.";
+  if (meant === undefined)
+    matching("--pull", flag, { pattern: /^[1-9]\d{0,9}$/, allowed, fix: "Write the number of the pull request." });
+  return wholeNumber("--pull", flag, { min: 1, max: 9_999_999_999, such: Number(meant), allowed });
 }
 
-function sha(text: string): string {
-  if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(text))
-    throw new CommandError(`--commit ${text}: all 40 digits of a commit, as git rev-parse HEAD says them`, EXIT.usage);
-  return text;
+const sha = (text: string): string =>
+  matching("--commit", text, {
+    pattern: /^[0-9a-f]{40}([0-9a-f]{24})?$/,
+    allowed: "All 40 hexadecimal digits of a commit.",
+    fix: "Write $(git rev-parse HEAD).",
+  });
+
+/** `ada/hermes` of the page's address, or of the one that is cloned. */
+function repositoryFix(repository: string): string {
+  const [, name] =
+    /^(?:https?:\/\/|git@|ssh:\/\/)[^/:]+[/:](?:\d+\/)?([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(repository) ?? [];
+  return `Write ${name ?? "OWNER/NAME"}.`;
 }
 
 function parsed(event: string | undefined): unknown {

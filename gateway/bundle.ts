@@ -36,13 +36,13 @@ export function programBundle(program: Record<string, string>): string {
 /** The plain bundle, on the standard input of `hermes-apply stage config`. Holds no secret. */
 export function configBundle({ config, files, workspaces, local }: ConfigBundleInput): string {
   const { version, before } = config.openclaw;
-  const { node } = config.sources;
+  const { node, openclaw } = config.sources;
   return stableJson({
     hermes: 1,
     kind: "config",
     files,
     workspaces,
-    openclaw: { version, before },
+    openclaw: { version, before, sha256: openclaw.sha256 },
     node: {
       version: config.node.version,
       url: node.url.replaceAll("{version}", config.node.version),

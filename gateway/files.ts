@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { INSTALL_OPENCLAW, OPENCLAW_LOCK, openclawLock, sourceText } from "../cloud-init/files";
 import type { HermesConfig } from "../config/types";
 import type { GatewayLimits, LocalModelPlan } from "../planner/types";
 import { textFile, type BundleFile } from "./bundle";
@@ -38,6 +39,10 @@ export const unitMemory = ({ memoryMaxMiB, swapMaxMiB, heapMiB }: GatewayLimits)
 const DATA = { mode: "0644", owner: "root:root" };
 const PROGRAM = { mode: "0755", owner: "root:root" };
 const UNITS = "/etc/systemd/system";
+/** systemd's generator makes it; the same in gateway/apply/places.ts. */
+const SSH_SOCKET = "sshd-unix-local.socket";
+/** In root's PATH before the link to OpenClaw's own program. */
+const OPENCLAW_COMMAND = "/usr/local/sbin/openclaw";
 
 /** The files of the config bundle that this room knows: openclaw.json, units, scripts. */
 export function gatewayFiles(
@@ -59,12 +64,15 @@ export function gatewayFiles(
     [`${UNITS}/hermes-workspaces.service`]: textFile(read("hermes-workspaces.service"), DATA),
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
+    [`${UNITS}/${SSH_SOCKET}.d/hermes.conf`]: textFile(read("ssh-socket.conf"), DATA),
     [`${UNITS}/hermes-backup.service`]: textFile(read("hermes-backup.service"), DATA),
     [`${UNITS}/hermes-backup.timer`]: textFile(read("hermes-backup.timer"), DATA),
     ...backupFiles(config),
     "/etc/hermes/swap": textFile(`${config.swapGiB}\n`, DATA),
     ...(config.volumeGiB > 0 ? volumeFiles(config.volumeGiB) : {}),
     ...scripts(),
+    [OPENCLAW_COMMAND]: programFile("openclaw.sh"),
+    ...openclawFiles(config),
     ...(local === undefined ? {} : ollamaFiles(local)),
     ...idleFiles(config),
   };
@@ -111,10 +119,20 @@ export function applyProgram(): Record<string, string> {
 
 function scripts(): Record<string, BundleFile> {
   const names = [
-    ...["agent-setup.sh", "agent-ssh.sh", "gateway-start.sh", "grow-volume.sh", "install-node.sh", "swap.sh"],
-    ...["wait-ready.sh", "with-secrets.sh"],
+    ...["agent-setup.sh", "agent-ssh.sh", "empty-caches.sh", "gateway-start.sh", "grow-volume.sh", "install-node.sh"],
+    ...["swap.sh", "show-workspaces.mjs", "wait-ready.sh", "with-secrets.sh"],
   ];
   return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, programFile(name)]));
+}
+
+/** How OpenClaw is installed. The droplet has had both since its birth, in the version of that day. */
+function openclawFiles({ openclaw: { version }, sources }: HermesConfig): Record<string, BundleFile> {
+  const lock = openclawLock(version, sources.openclaw.sha256);
+  return {
+    [INSTALL_OPENCLAW]: { ...PROGRAM, text: [sourceText("install-openclaw.sh")] },
+    // Not as text: the engine would show the JSON in it on thousands of lines.
+    ...(lock === undefined ? {} : { [OPENCLAW_LOCK]: { ...DATA, base64: Buffer.from(lock).toString("base64") } }),
+  };
 }
 
 /** On one line of the bundle: a preview of an edited configuration is not drowned in programs, which no key changes. */

@@ -41,8 +41,12 @@ export function renderOpenclawConfig(config: HermesConfig, secretNames: string[]
     discovery: { mdns: { mode: "off" } },
     update: { checkOnStart: false, auto: { enabled: false } },
     telemetry: { enabled: false },
-    // journald takes the console; the file in the unit's private /tmp keeps warnings only.
-    logging: { level: "warn", consoleLevel: "info", consoleStyle: "json", maxFileBytes: 10_485_760 },
+    // journald takes the console; the file keeps warnings only. Not in OpenClaw's own folder in /tmp: a reply can attach
+    // files from there.
+    logging: {
+      ...{ level: "warn", consoleLevel: "info", consoleStyle: "json" },
+      ...{ file: "/var/log/openclaw/openclaw.log", maxFileBytes: 10_485_760 },
+    },
     browser: { enabled: false },
     models: { mode: "merge", catalogRefresh: { enabled: false }, providers: modelProviders(config, secret, local) },
     agents: agents(config, local?.tag),
@@ -183,13 +187,25 @@ function bindings(config: HermesConfig) {
   return [...peers, ...(rest.length > 0 ? rest : [first])];
 }
 
+const boundGroups = ({ agents }: HermesConfig): string[] =>
+  Object.values(agents).flatMap(({ bindings }) =>
+    bindings.flatMap(({ peer }) => (peer?.kind === "group" ? [peer.id] : [])),
+  );
+
 function channels(config: HermesConfig, secret: (name: string) => object) {
   if (config.telegram === undefined) return {};
+  const groups = boundGroups(config).map((id) => [id, { requireMention: true }] as const);
   return {
     telegram: {
       enabled: true,
+      // Others ask for a code; the owner is known from the start.
       dmPolicy: "pairing",
+      allowFrom: [config.telegram.ownerId],
+      // Without an entry here a group is not heard, whatever is bound to it. In a group only the owner is heard, as its
+      // members have no pairing codes; and only where a message mentions the bot.
       groupPolicy: "allowlist",
+      // And what others wrote, quoted or before, is not put into the prompt.
+      ...(groups.length > 0 ? { groups: Object.fromEntries(groups), contextVisibility: "allowlist" } : {}),
       configWrites: false,
       botToken: secret("telegramBotToken"),
     },

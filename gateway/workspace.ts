@@ -20,11 +20,11 @@ function readFolder(project: string, agent: string, folder: string): Record<stri
   const key = `hermes:agents.${agent}.workspace is ${JSON.stringify(folder)}`;
   if (workspace.kind !== "folder") throw new Error(`${key}: no such folder in the project.`);
   if (!workspace.complete) throw new Error(`${key}: it holds too many files.`);
-  const files = workspace.entries.map(({ path, kind }) => {
+  const files = workspace.entries.map(({ path, source, kind }) => {
     if (kind !== "file" && kind !== "link")
       throw new Error(`${key}: ${path} is neither a file nor a link to one in it.`);
     const meta = { mode: "0600", owner: "openclaw:openclaw" };
-    return [path, contentFile(readFileSync(join(project, folder, path)), meta)] as const;
+    return [path, contentFile(readFileSync(join(project, folder, source ?? path)), meta)] as const;
   });
   return Object.fromEntries(files);
 }

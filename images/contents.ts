@@ -3,6 +3,7 @@ import { sourceText } from "../cloud-init";
 import { carriedFiles } from "../cloud-init/files";
 import { readMachine } from "../config/machine";
 import { Reader } from "../config/reader";
+import type { SourcesConfig } from "../config/types";
 import { readNode, readOpenclaw, readSources } from "../config/versions";
 import { findSize, shippedCatalogue, type Catalogue } from "../planner/catalogue";
 
@@ -40,19 +41,22 @@ export function wantedImage(
   const { region, size, image } = readMachine(reader, { ...values, swapGiB: 0, volumeGiB: 0 }, catalogue);
   const openclaw = readOpenclaw(reader, values["openclaw"]);
   const node = readNode(reader, values["node"]);
-  const { node: nodeSource, tailscale } = readSources(reader, values["sources"], node.version);
+  const sources = readSources(reader, values["sources"], {
+    node: node.version,
+    openclaw: openclaw.version,
+  });
   const disk = findSize(catalogue, size)?.diskGiB;
   if (reader.problems.length > 0 || disk === undefined || /^\d+$/.test(image)) return undefined;
   const { version, before } = openclaw;
-  const recipe = recipeOf({ node: nodeSource, tailscale });
+  const recipe = recipeOf(sources);
   return { contents: { base: image, openclaw: version, before, node: node.version, recipe }, region, diskGiB: disk };
 }
 
 /** Sources by what they give, not by where from: a mirror's Node is the same one. */
-function recipeOf({ node, tailscale }: Pick<ReturnType<typeof readSources>, "node" | "tailscale">): string {
+function recipeOf({ node, openclaw, tailscale }: SourcesConfig): string {
   const { suite, fingerprint } = tailscale;
   const files = [...carriedFiles().map(({ path, text }) => [path, text]), ["clean", sourceText("clean-image.sh")]];
-  const all = [files, node.sha256, suite, fingerprint];
+  const all = [files, node.sha256, openclaw.sha256, suite, fingerprint];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 12);
 }
 

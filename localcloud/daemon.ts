@@ -29,6 +29,7 @@ async function start(lab: Lab): Promise<Parts> {
     openrouterKey: credentials.openrouterKey,
     telegramToken: credentials.telegramToken,
     objectStore: { keyId: credentials.s3KeyId, secret: credentials.s3Secret },
+    standInOpenclaw: process.env["HERMES_LAB_OPENCLAW"] === "stand-in",
   });
   const tailnet = await startTailnet(lab);
   const substrate = await ContainerSubstrate.open(lab, {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { FIRST_INSTALL } from "../config/keys";
 import { ADDRESSES } from "./addresses";
 import { control } from "./control";
 import { labCredentials } from "./credentials";
@@ -9,10 +10,11 @@ import { ensureBuilt } from "./engine/build";
 import { operatorCommand, readCommitted, writeStackFile } from "./exec";
 import { ensureImage, IMAGES } from "./image";
 import type { Lab } from "./lab";
-import { createNetwork, destroyNetwork, inNamespace, tryRun } from "./network";
+import { createNetwork, destroyNetwork, inNamespace, namespacePath, tryRun } from "./network";
 import { ensurePackages } from "./packages";
 import { isRunning, logOf, recordedProcesses, startRecorded, stopRecorded } from "./processes";
 import { localSources, OBJECT_STORE, startUplink } from "./services";
+import { sourcesOverride } from "./stack/sources";
 import { operatorEnvironment as tailnetEnvironment, startOperator, tailnetCredentials } from "./tailnet";
 
 /** What a long step tells while it runs. */
@@ -128,12 +130,23 @@ export async function operatorEnvironment(lab: Lab, programs: Programs): Promise
 
 /** All that the stack's configuration has different here: digests of what the lab serves, and the control server. */
 async function stackOverrides(lab: Lab): Promise<Record<string, unknown>> {
-  const sources = await localSources(lab, committedNodeVersion(lab));
+  const version = committedNodeVersion(lab);
+  const [served, standIn] = await Promise.all([localSources(lab, version), servesStandIn(lab)]);
+  // What an earlier run wrote into the lab's own file declares nothing.
+  const sources = sourcesOverride(readCommitted(lab).config?.["hermes:sources"], served, version);
   return {
     "hermes:tailnet": { loginServer: `https://${ADDRESSES.headscale.name}` },
-    "hermes:sources": sources,
+    "hermes:sources": { ...sources, ...(standIn ? { openclaw: { sha256: FIRST_INSTALL } } : {}) },
   };
 }
+
+/** Whether the lab's registry has the stand-in of OpenClaw, whose digest hermes does not know. */
+const servesStandIn = (lab: Lab): Promise<boolean> =>
+  control<{ standIn: boolean }>(lab, "services/openclaw", {}).then(
+    ({ standIn }) => standIn,
+    // The embedded cloud is not up yet.
+    () => false,
+  );
 
 /** The lab serves the version of Node that the project asks for, whichever that is. */
 function committedNodeVersion(lab: Lab): string {
@@ -163,7 +176,7 @@ export async function remains(lab: Lab): Promise<string[]> {
     ...recordedProcesses(lab)
       .filter(isRunning)
       .map((process) => `process: ${process.name} ${process.pid}`),
-    ...(await shell("namespace", `ip netns list | grep -F hermes-${lab.id} || true`)),
+    ...Object.values(lab.ns).flatMap((ns) => (existsSync(namespacePath(ns)) ? [`namespace: ${ns}`] : [])),
     ...(await shell("mount", `grep -F -e "${lab.dir}" -e hermes-${lab.id} /proc/mounts || true`)),
     ...(await shell("loop device", `losetup -a | grep -F "${lab.dir}" || true`)),
     ...(await shell("swap", `grep -F "${lab.dir}" /proc/swaps || true`)),

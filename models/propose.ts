@@ -12,13 +12,22 @@ export function proposer(list: ModelList, taken: readonly string[], allowPaid: b
     .filter((model) => serves(model, now) && (isFree(model) || (allowPaid && model.price !== undefined)))
     .map(({ id }) => id)
     .filter((id) => !taken.includes(id));
+  const what = allowPaid ? "models" : "free models";
   return (id) => {
-    const near = nearestFirst(id, good);
-    if (near.length === 0) return "The list is on https://openrouter.ai/models.";
-    const what = allowPaid ? "models" : "free models";
-    return `Nearest ${what} with tools: ${near.map((each) => `openrouter/${each}`).join(", ")}.`;
+    const ranked = nearestFirst(id, good);
+    const near = ranked.filter(({ distance }) => distance <= id.length / 3).map(named);
+    if (near.length > 0) return `Write ${near.join(" or ")}, the nearest ${what} with tools.`;
+    if (ranked.length === 0) return "The list is on https://openrouter.ai/models.";
+    return `None of the ${what} with tools is near it. Write one of them, such as ${ranked.map(named).join(", ")}.`;
   };
 }
+
+interface Ranked {
+  id: string;
+  distance: number;
+}
+
+const named = ({ id }: Ranked): string => `openrouter/${id}`;
 
 /** The routers are no replacement for a certain model: where they send a request is theirs to choose. */
 function serves(model: ListedModel, now: Date): boolean {
@@ -26,12 +35,10 @@ function serves(model: ListedModel, now: Date): boolean {
   return (model.contextLength ?? 0) >= CONTEXT_COMFORTABLE && (daysLeft(model, now) ?? Infinity) > NOTICE_DAYS;
 }
 
-/** Those that look like slips or kin; where none does, the first few all the same. */
-function nearestFirst(id: string, candidates: readonly string[]): string[] {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(id.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+/** The first few, whether or not they look like slips or kin. */
+function nearestFirst(id: string, candidates: readonly string[]): Ranked[] {
+  return candidates
+    .map((candidate) => ({ id: candidate, distance: editDistance(id.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
     .slice(0, PROPOSALS);
-  const kin = ranked.filter(({ distance }) => distance <= id.length / 3);
-  return (kin.length > 0 ? kin : ranked).map(({ candidate }) => candidate);
 }

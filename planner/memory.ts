@@ -40,6 +40,9 @@ export interface Shares {
   ollamaMaxMiB: number;
 }
 
+/** MemorySwapMax of the gateway's unit: the swap that agents and MCP servers may use. */
+export const gatewaySwapMiB = (swapMiB: number): number => Math.floor(swapMiB / 4);
+
 /**
  * Limits of the gateway's unit: everything that system and local model do not need, and a quarter of the swap. No
  * MemoryHigh: with the swap used up the kernel would slow the gateway to a crawl there and never end it, so that systemd
@@ -54,5 +57,5 @@ export function gatewayLimits(
   const memoryMaxMiB = share - constants.systemMiB;
   // 768 of 1,945: the largest heap that was measured well below the limit on 2 GB. Above 4 GiB nothing is gained.
   const heapMiB = Math.min(4096, Math.floor((share * 0.4) / 64) * 64);
-  return { memoryMaxMiB, swapMaxMiB: Math.floor(swapMiB / 4), heapMiB };
+  return { memoryMaxMiB, swapMaxMiB: gatewaySwapMiB(swapMiB), heapMiB };
 }

@@ -26,7 +26,7 @@ export const smallUserData: Rule = {
 /** It stays readable at the metadata address for whoever runs on the droplet, for as long as the droplet lives. */
 export const oneSecretInUserData: Rule = {
   name: "one-secret-in-user-data",
-  says: "User data holds no secret but one tailnet key, and the host key where cloud-init takes it.",
+  says: "User data holds no secret but one tailnet key.",
   one: (resource, settings) => {
     const userData = userDataOf(resource);
     return userData === undefined ? [] : secretsIn(userData, settings);
@@ -41,12 +41,16 @@ function userDataOf({ type, props }: PolicyResource): string | undefined {
 const FIX = "Bring it by the secrets bundle instead (gateway/bundle.ts), and make a new one if the droplet was made.";
 
 function secretsIn(userData: string, { secrets }: PolicySettings): Finding[] {
-  const texts = readings(userData.replace(HOST_KEY, ""));
+  const texts = readings(userData);
   const holds = (form: string) => form.length >= SHORTEST_SECRET && texts.some((text) => text.includes(form));
   const named = Object.entries(secrets)
     .filter(([, value]) => secretForms(value).some(holds))
     .map(([name]) => `its user data holds hermes:secrets.${name}`);
-  const keys = new Set(texts.flatMap(looksLikeKeys).filter((key) => !isKnown(key, secrets)));
+  const keys = new Set(
+    readings(userData.replace(HOST_KEY, ""))
+      .flatMap(looksLikeKeys)
+      .filter((key) => !isKnown(key, secrets)),
+  );
   const tailnetKeys = [...keys].filter((key) => TAILNET_KEY.test(key));
   const found = [
     ...named,
@@ -66,8 +70,8 @@ const isKnown = (key: string, secrets: Record<string, string>): boolean =>
   Object.values(secrets).some((value) => value.includes(key) && !key.startsWith("-----"));
 
 /**
- * With `access: ssh` it is given, so that the first contact is with the right machine; the first apply makes a new one.
- * Where else it stood, it would be found.
+ * A droplet with `access: ssh` that was made before October 2026 was given its host key here, and keeps its user data: the
+ * pack, which knows no secret by value, lets it stay. The program would refuse the stack's key here too.
  */
 const HOST_KEY = /^ssh_keys:\n( +)ed25519_private: \|[-+]?\n(?:\1 +[^\n]*\n)+/m;
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { plainChildEnvironment } from "../config/child-environment";
 import { asMap, fetchJson, HttpFailure, namedBase, reasonOf } from "../config/look-up";
-import { order } from "../gateway/apply/versions";
+import { compareVersions } from "../gateway/apply/versions";
 import { parseRelease, shippedFacts, type ReleaseFacts } from "./list";
 
 /** Names another npm registry than the one that npm on this machine is set up with. */
@@ -58,6 +58,6 @@ async function notFound(base: string, version: string, signal: AbortSignal): Pro
   const names = Object.keys(found);
   if (names.length === 0) throw new Error("the answer is no package");
   if (version in found) return { release: parseRelease(version, asMap(found[version])), source: "live" };
-  const others = names.filter((name) => !name.includes("-")).sort((a, b) => order(b, a));
+  const others = names.filter((name) => !name.includes("-")).sort((a, b) => compareVersions(b, a));
   return { source: "live", others };
 }

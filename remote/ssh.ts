@@ -1,13 +1,17 @@
 import { createServer, type Server } from "node:net";
-import { Client, type ConnectConfig } from "ssh2";
+import { Client } from "ssh2";
+import { isExpected, wrongKey, type ExpectedKey } from "./host-key";
 
-/** How to reach a droplet as root. The key stays in memory. */
-export interface SshTarget {
+/** How to log in to a machine as root. The key stays in memory. */
+export interface Login {
   host: string;
   port?: number;
   privateKey: string;
-  /** OpenSSH public key line of the host; absent on a tailnet, where WireGuard has told who answers. */
-  hostKey?: string;
+}
+
+/** How to reach a droplet as root: any other machine is refused before it is sent anything. */
+export interface SshTarget extends Login {
+  hostKey: ExpectedKey;
 }
 
 export interface SshResult {
@@ -21,7 +25,7 @@ const CONNECT_TIMEOUT_MS = 20_000;
 /**
  * Runs one command on the droplet. Resolves with its exit code, also when that is not 0.
  *
- * @throws Error when there is no connection, with the host and the reason.
+ * @throws Error when there is no connection, with the host and the reason; HostKeyError when it is another machine.
  */
 export async function runOverSsh(
   target: SshTarget,
@@ -62,29 +66,53 @@ export async function openTunnel(
   return { server, closed };
 }
 
-export function connectSsh(target: SshTarget): Promise<Client> {
-  const { host, port = 22, privateKey } = target;
+/** @throws HostKeyError when another key is shown than the target's */
+export async function connectSsh(target: SshTarget): Promise<Client> {
+  const shown: { key?: Buffer } = {};
+  return await dial(target, (key) => isExpected(target.hostKey, (shown.key = key))).catch((error: Error) => {
+    throw isRefusal(error) ? wrongKey(addressOf(target), target.hostKey, shown.key) : error;
+  });
+}
+
+export const addressOf = ({ host, port = 22 }: Pick<Login, "host" | "port">): string => `${host}:${port}`;
+
+/** Logs in where `accepts` takes the key that is shown. With any other, the connection ends before the login. */
+export function dial(login: Login, accepts: (shown: Buffer) => boolean): Promise<Client> {
+  const { host, port = 22, privateKey } = login;
   return new Promise((resolve, reject) => {
     const client = new Client();
+    let isRefused = false;
     client.once("ready", () => resolve(client));
-    client.once("error", (error) => reject(new Error(`ssh root@${host}:${port}: ${error.message}`)));
-    const config: ConnectConfig = {
+    client.on("error", (error) => {
+      const text = `ssh root@${addressOf(login)}: ${error.message}`;
+      reject(isRefused || NO_COMMON_KEY.test(error.message) ? new Refusal(text) : new Error(text));
+    });
+    // Closed within the handshake, ssh2 1.17 reports no error: a promise that never ends would end the program as if all
+    // were well.
+    client.once("close", () => reject(new Error(`ssh root@${addressOf(login)}: the connection was closed`)));
+    client.connect({
       host,
       port,
       username: "root",
       privateKey,
       readyTimeout: CONNECT_TIMEOUT_MS,
       keepaliveInterval: 10_000,
-    };
-    if (target.hostKey !== undefined) config.hostVerifier = sameKey(target.hostKey);
-    client.connect(config);
+      algorithms: { serverHostKey: ["ssh-ed25519"] },
+      hostVerifier: (shown: Buffer) => {
+        const accepted = accepts(shown);
+        isRefused = !accepted;
+        return accepted;
+      },
+    });
   });
 }
 
-function sameKey(publicKeyLine: string): (offered: Buffer) => boolean {
-  const expected = Buffer.from(publicKeyLine.split(" ")[1] ?? "", "base64");
-  return (offered) => expected.equals(offered);
-}
+/** The server has no key of the one type that is asked for. */
+const NO_COMMON_KEY = /no matching host key/i;
+
+class Refusal extends Error {}
+
+export const isRefusal = (error: unknown): boolean => error instanceof Refusal;
 
 function runOn(client: Client, command: string, options: { stdin?: string; timeoutMs?: number }): Promise<SshResult> {
   return new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export interface ExposureChange {
 }
 
 export function exposureOf(stack: Stack): ExposureChange {
-  const [before, after] = [exposed(stack.before), exposed(stack.after)];
+  const [before, after] = [exposed([...stack.before.values()].map(asFound)), exposed([...stack.after.values()])];
   return {
     before,
     after,
@@ -30,8 +30,17 @@ export function exposureOf(stack: Stack): ExposureChange {
   };
 }
 
-function exposed(resources: Stack["before"]): Exposure {
-  const all = [...resources.values()];
+/**
+ * With its rules and tags as they are. A refresh puts those that it finds into the outputs; of the inputs it keeps as many
+ * entries as there were, so that a rule which somebody added by hand is not in them.
+ */
+function asFound(resource: ResourceState): ResourceState {
+  const { inputs, outputs } = resource;
+  const found = ["inboundRules", "tags", "dropletIds"].filter((name) => Array.isArray(outputs?.[name]));
+  return { ...resource, inputs: { ...inputs, ...Object.fromEntries(found.map((name) => [name, outputs?.[name]])) } };
+}
+
+function exposed(all: readonly ResourceState[]): Exposure {
   const firewalls = all.filter(({ type }) => type === TYPE.firewall);
   const rules = firewalls.flatMap(rulesOf);
   const bare =

@@ -24,6 +24,7 @@ const DONE: Readonly<Record<Action, string>> = {
 /** What hermes' commands are, by the end of their names; see components/. */
 const COMMANDS: Readonly<Record<string, string>> = {
   slot: "name in the tailnet",
+  "host-key": "SSH host key of the droplet",
   program: "`hermes-apply`",
   config: "configuration on the droplet",
   secrets: "secrets on the droplet",
@@ -96,7 +97,9 @@ function reasons(stack: Stack, change: Change): string {
 }
 
 const isConsequence = ({ type, after }: Change, path: string): boolean =>
-  type === TYPE.stash || path.startsWith("triggers") || valueAt(after?.inputs, path) === UNKNOWN;
+  type === TYPE.stash || path.startsWith("triggers") || holdsUnknown(valueAt(after?.inputs, path));
+
+const holdsUnknown = (value: unknown): boolean => value !== undefined && JSON.stringify(value).includes(UNKNOWN);
 
 /** Properties that differ: those that replace first. */
 function pathsOf(change: Change): string[] {
@@ -105,7 +108,18 @@ function pathsOf(change: Change): string[] {
   const told = [...replacing(change), ...(detailed.length > 0 ? detailed : (step.diffReasons ?? []))];
   // A replacement for another's sake comes without reasons.
   const all = told.length > 0 ? told : differing(change);
-  return [...new Set(all)].filter((path) => !path.startsWith("__"));
+  const shown = all
+    .filter((path) => !path.startsWith("__"))
+    .map((path) => (isInList(change, path) ? rootOf(path) : path));
+  return [...new Set(shown)];
+}
+
+const rootOf = (path: string): string => path.replace(/[.[].*$/s, "");
+
+/** Tags, rules and volumes are sets: a place in one says nothing, and a refresh shifts the places. */
+function isInList({ type, before, after }: Change, path: string): boolean {
+  if (type === TYPE.command || type === TYPE.local) return false;
+  return [before?.outputs, before?.inputs, after?.inputs].some((values) => Array.isArray(values?.[rootOf(path)]));
 }
 
 /** Those that cannot be changed in place. */
@@ -123,6 +137,7 @@ function differing({ before, after }: Change): string[] {
 
 /** What goes to the droplet is told by what it is: its text is above, hidden, or nothing to read. */
 const ON_STDIN: Readonly<Record<string, string>> = {
+  "host-key": "is checked again",
   program: "another version of it",
   config: "files, see above",
   secrets: "hidden",
@@ -131,14 +146,14 @@ const ON_STDIN: Readonly<Record<string, string>> = {
 
 function propertyWords(change: Change, path: string): string {
   const { before, after, type, name } = change;
-  if (type === TYPE.command && path === "stdin") {
+  if ((type === TYPE.command || type === TYPE.local) && path === "stdin") {
     const kind = Object.keys(ON_STDIN).find((suffix) => name.endsWith(`-${suffix}`));
     return kind === undefined ? code(path) : (ON_STDIN[kind] ?? "");
   }
   if (type === TYPE.command && path.startsWith("connection")) return "logs in anew";
-  if (type === TYPE.firewall && path.startsWith("inboundRules"))
-    return `${code("inboundRules")}: ${valueWords(before?.inputs?.["inboundRules"])} → ${valueWords(after?.inputs?.["inboundRules"])}`;
-  const [old, now] = [before, after].map((state) => valueAt(state?.inputs, path));
+  const [old, now] = isInList(change, path)
+    ? [before?.outputs?.[path] ?? before?.inputs?.[path], after?.inputs?.[path]]
+    : [before, after].map((state) => valueAt(state?.inputs, path));
   return old === undefined && now === undefined ? code(path) : `${code(path)}: ${valueWords(old)} → ${valueWords(now)}`;
 }
 
@@ -176,7 +191,7 @@ export function valueWords(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (value === SECRET) return "a secret";
   if (value === UNKNOWN) return "known afterwards";
-  if (JSON.stringify(value).includes(UNKNOWN)) return "known afterwards";
+  if (holdsUnknown(value)) return "known afterwards";
   const rules = Array.isArray(value) ? openings(rulesOf({ inputs: { inboundRules: value } })) : [];
   if (rules.length > 0 && !rules.some((rule) => rule.endsWith("from nowhere"))) return ruleWords(rules);
   if (Array.isArray(value) && value.length === 0) return "nothing";

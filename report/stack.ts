@@ -36,7 +36,9 @@ export function stackOf({ preview, state }: Pick<ReportInput, "preview" | "state
   const steps = preview.steps ?? [];
   const changes = steps.flatMap(changeOf);
   const before = new Map((state ?? []).map((resource) => [resource.urn, withoutSecrets(resource)]));
-  for (const { urn, oldState } of steps) if (oldState !== undefined && !before.has(urn)) before.set(urn, oldState);
+  // After a look at what is there (--refresh), a step has that as its old state, and the export has what was deployed.
+  for (const { urn, op, oldState } of steps)
+    if (oldState !== undefined && (actionOf(op) !== undefined || !before.has(urn))) before.set(urn, oldState);
   const after = new Map(before);
   for (const { urn, op, newState } of steps) {
     const action = actionOf(op);

@@ -10,6 +10,8 @@ const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs"
 const Module = require("node:module");
 const { basename, join } = require("node:path");
 
+require("./lazy-modules");
+
 const { version } = require("esbuild/package.json");
 const cache = join(__dirname, "..", "node_modules", ".cache", "hermes");
 const folder = join(cache, `esbuild-${version}`);

@@ -4,17 +4,25 @@ import * as pulumi from "@pulumi/pulumi";
 import { engineChildEnvironment } from "../config/child-environment";
 import { resourceNames } from "../config/names";
 import { publicKeyOf } from "../config/public-key";
+import { ConfigError, type Problem } from "../config/problem";
 import { AccountError, type Account } from "../digitalocean/account";
-import { knownOf, strays, type StateResource } from "./strays";
-import { LISTS, type Identity, type Thing, type ThingKind } from "./things";
+import { credentialsFrom, TailnetApi, type TailnetDevice } from "../tailnet/api";
+import type { NodeIdentity } from "../tailnet/nodes";
+import { madeAs, ownedElsewhereText, renamedText } from "./moved";
+import { foreignNodes, takenHostname } from "./node-owner";
+import type { StateResource } from "./state";
+import { knownOf, strays } from "./strays";
+import { LISTS, sshKeysLike, type Identity, type Thing, type ThingKind } from "./things";
 
 /** Of these a second one cannot be made, or costs money. A tag is taken as it is; nodes are the tailnet commands' matter. */
-const GUARDED = ["droplet", "volume", "firewall", "ssh key"] as const satisfies ThingKind[];
+const GUARDED = ["droplet", "volume", "firewall"] as const satisfies ThingKind[];
 
-/** One look at the account, and at the state where there is something to compare. */
+/** One look at the account and at the state. */
 export interface Survey {
   things: Thing[];
-  /** Absent: nothing was found, or the state could not be read. */
+  /** The account's SSH key with the stack's public key, under a name that this stack does not give. */
+  sharedKey?: Thing | undefined;
+  /** Absent: the state could not be read. */
   state?: StateResource[] | undefined;
 }
 
@@ -30,8 +38,73 @@ export async function survey(
 ): Promise<Survey | undefined> {
   if (account === undefined) return undefined;
   const identity = { names: resourceNames(pulumi.getStack()), publicKey: await publicKey(deployKey) };
-  const things = await look(account, identity, GUARDED);
-  return { things, state: things.length === 0 ? undefined : await stateResources(pulumi.getStack()) };
+  const [things, keys, state] = await Promise.all([
+    look(account, identity, GUARDED),
+    looked(() => sshKeysLike(account, identity.publicKey)),
+    stateResources(pulumi.getStack()),
+  ]);
+  const isOwn = ({ name }: Thing): boolean => name === identity.names.sshKey;
+  return { things: [...things, ...keys.filter(isOwn)], sharedKey: keys.find((key) => !isOwn(key)), state };
+}
+
+/**
+ * Keeps this stack from what another stack has, in previews too: the host name of its tailnet node, its SSH key.
+ *
+ * @throws ConfigError with all of it
+ */
+export async function refuseShared(seen: Survey | undefined, identity: NodeIdentity): Promise<void> {
+  if (seen?.state === undefined) return;
+  const stack = pulumi.getStack();
+  const [node] = foreignNodes(await tailnetDevices(), identity, seen.state);
+  const { sharedKey } = seen;
+  const isKnown = sharedKey !== undefined && knownOf(seen.state).ids["ssh key"].has(sharedKey.id);
+  const problems = [
+    ...(node === undefined ? [] : [takenHostname(node, identity, stack)]),
+    ...(sharedKey === undefined || isKnown ? [] : [sharedDeployKey(sharedKey, stack)]),
+  ];
+  if (problems.length > 0) throw new ConfigError(stack, problems);
+}
+
+const sharedDeployKey = ({ name, id }: Thing, stack: string): Problem => ({
+  key: "hermes:secrets.deployKey",
+  found: "[secret]",
+  wrong: `the DigitalOcean account has this key already, as SSH key ${name} (${id}), which is not in this stack's state`,
+  allowed: "A key of its own for each stack. The file of another stack brings that stack's keys along.",
+  fix: `Give this stack keys of its own: hermes init --stack ${stack} --rotate ${OWN_SECRETS.join(" ")}. Or, if nothing uses that SSH key, remove it in DigitalOcean's control panel (Settings, Security).`,
+});
+
+/** What a stack made from another one's file has to make for itself. */
+const OWN_SECRETS = ["deployKey", "hostKey", "gatewayToken"] as const;
+
+/** Without credentials nothing is looked up: the commands that need them say so. */
+async function tailnetDevices(): Promise<TailnetDevice[]> {
+  let api: TailnetApi;
+  try {
+    api = new TailnetApi(credentialsFrom(process.env));
+  } catch {
+    return [];
+  }
+  try {
+    return await api.devices();
+  } catch (error) {
+    await pulumi.log.warn(`The tailnet was not searched for a node of this stack's name: ${(error as Error).message}.`);
+    return [];
+  }
+}
+
+/**
+ * Keeps a stack from making everything a second time, in previews too: a renamed one, and one whose name another stack has.
+ *
+ * @throws pulumi.RunError with the way back
+ */
+export function refuseMoved(seen: Survey | undefined): void {
+  if (seen?.state === undefined) return;
+  const stack = pulumi.getStack();
+  const before = madeAs(seen.state);
+  if (before !== undefined && before !== stack) throw new pulumi.RunError(renamedText(before, stack));
+  if (before !== undefined) return;
+  const found = strays(seen.things, knownOf(seen.state), { volumes: false });
+  if (found.length > 0) throw new pulumi.RunError(ownedElsewhereText(stack, found));
 }
 
 /** What of it this stack would make and its state does not know: a call whose reply was lost has acted. None in previews. */
@@ -59,10 +132,13 @@ export function alone(account: Account | undefined, dropletId: pulumi.Output<str
   });
 }
 
+const look = (account: Account, identity: Identity, kinds: readonly (keyof typeof LISTS)[]): Promise<Thing[]> =>
+  looked(async () => (await Promise.all(kinds.map((kind) => LISTS[kind](account, identity)))).flat());
+
 /** No answer is no reason to fail an `up`: it is told, and the next one looks again. */
-async function look(account: Account, identity: Identity, kinds: readonly (keyof typeof LISTS)[]): Promise<Thing[]> {
+async function looked(list: () => Promise<Thing[]>): Promise<Thing[]> {
   try {
-    return (await Promise.all(kinds.map((kind) => LISTS[kind](account, identity)))).flat();
+    return await list();
   } catch (error) {
     if (!(error instanceof AccountError)) throw error;
     await pulumi.log.warn(`What is not in the state was not looked for: DigitalOcean ${error.message}.`);

@@ -1,5 +1,7 @@
 // What carries a stack's tag or name and is not in its state: found by `up`, removed by `hermes sweep`.
-export { alone, refuseStrays, straysIn, survey, type Survey } from "./guard";
+export { restoreBotTags } from "./bot-tags";
+export { alone, refuseMoved, refuseShared, refuseStrays, straysIn, survey, type Survey } from "./guard";
 export { remove } from "./remove";
-export { knownOf, nextStep, strays, type StateResource, type Stray } from "./strays";
+export type { StateResource } from "./state";
+export { knownOf, nextStep, strays, type Stray } from "./strays";
 export { nodesOf, thingsOf, type Thing } from "./things";

@@ -1,8 +1,8 @@
-import { IDLE_TAG, leaseOf, SANDBOX_TAG } from "../config/sandbox";
-import { isMap, type Account, type Entry } from "../digitalocean/account";
+import { IDLE_TAG, isBotTag, leaseOf, SANDBOX_TAG } from "../config/sandbox";
+import type { Account, Entry } from "../digitalocean/account";
 import type { TailnetApi } from "../tailnet/api";
 import { isSandboxTag, sandboxOf, sandboxOfTags, type Inventory, type SandboxThing } from "./sandboxes";
-import { born, detail, regionOf, text } from "./things";
+import { born, detail, isCarried, regionOf, text } from "./things";
 
 /** What the account holds of all sandboxes; tags are read last, see {@link verdicts}. */
 export async function inventoryOf(account: Account, tailnet?: TailnetApi): Promise<Omit<Inventory, "notLookedAt">> {
@@ -27,15 +27,10 @@ function sandboxTagOf(entry: Entry): SandboxThing[] {
  */
 export async function idleTags(account: Account): Promise<string[]> {
   const tags = await account.list("tags");
-  const carried = (entry: Entry): boolean => {
-    const resources = entry["resources"];
-    return !isMap(resources) || Number(resources["count"] ?? 0) > 0;
-  };
   const last = !tags.some((entry) => leaseOf(text(entry, "name")) !== undefined);
-  const common = (name: string): boolean =>
-    /^hermes-telegram-bot:\d+$/.test(name) || (last && (name === SANDBOX_TAG || name === IDLE_TAG));
+  const common = (name: string): boolean => isBotTag(name) || (last && (name === SANDBOX_TAG || name === IDLE_TAG));
   return tags
-    .filter((entry) => !carried(entry))
+    .filter((entry) => !isCarried(entry))
     .flatMap((entry) => (common(text(entry, "name")) ? text(entry, "name") : []));
 }
 

@@ -1,13 +1,7 @@
+import { joinedNodeIn } from "../tailnet/nodes";
+import { joinedAfter } from "./node-owner";
+import type { StateResource } from "./state";
 import type { Thing, ThingKind } from "./things";
-
-/** A resource as `pulumi stack export` shows it; only what is read here. */
-export interface StateResource {
-  urn: string;
-  type: string;
-  id?: string;
-  outputs?: Record<string, unknown>;
-  protect?: boolean;
-}
 
 /** What the stack's state holds. */
 export interface Known {
@@ -45,20 +39,10 @@ export function knownOf(resources: readonly StateResource[]): Known {
     if (kind === "droplet") known.dropletUrn = urn;
     if (type === "tailscale:index/tailnetKey:TailnetKey") known.keyUrn = urn;
     if (type === "command:remote:Command" && urn.endsWith("-activate")) known.activated = true;
-    const node = type === "command:local:Command" ? nodeId(outputs?.["stdout"]) : undefined;
+    const node = type === "command:local:Command" ? joinedNodeIn(outputs?.["stdout"])?.id : undefined;
     if (node !== undefined) ids["tailnet node"].add(node);
   }
   return known;
-}
-
-/** What TailnetNode's command printed: `{"id", "name", "address"}`. */
-function nodeId(stdout: unknown): string | undefined {
-  try {
-    const id = (JSON.parse(String(stdout)) as { id?: unknown } | null)?.id;
-    return typeof id === "string" ? id : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** A stray, and why it is left alone where it is. */
@@ -73,8 +57,15 @@ export interface StrayOptions {
 
 /** Which of the things found are not the stack's, and which of those stay. */
 export function strays(found: readonly Thing[], known: Known, options: StrayOptions): Stray[] {
-  const gone = new Set(found.filter((one) => one.kind === "droplet" && isStray(one, known)).map(({ id }) => id));
-  return found.filter((one) => isStray(one, known)).map(({ entry: _, ...one }) => withReason(one, gone, options));
+  const outside = found.filter((one) => isStray(one, known));
+  const gone = outside.filter(({ kind }) => kind === "droplet");
+  return outside.map((one) => {
+    const kept = reasonToKeep(one, gone, options);
+    const shown: Stray = { ...one, ...(kept === undefined ? {} : { kept }) };
+    delete shown.entry;
+    delete shown.connectedSince;
+    return shown;
+  });
 }
 
 function isStray({ kind, id }: Thing, known: Known): boolean {
@@ -83,12 +74,18 @@ function isStray({ kind, id }: Thing, known: Known): boolean {
   return kind !== "tailnet node" || known.ids["tailnet node"].size > 0 || known.ids.droplet.size === 0;
 }
 
-function withReason(one: Thing, goneDroplets: Set<string>, { volumes }: StrayOptions): Stray {
-  if (one.kind !== "volume") return one;
-  const holder = one.heldBy?.find((droplet) => !goneDroplets.has(droplet));
-  if (holder !== undefined) return { ...one, kept: `attached to droplet ${holder}` };
-  if (!volumes) return { ...one, kept: "may hold data: add --volumes to remove it too" };
-  return one;
+function reasonToKeep(one: Thing, goneDroplets: readonly Thing[], { volumes }: StrayOptions): string | undefined {
+  if (one.kind === "tailnet node" && one.connectedSince !== undefined) {
+    const created = one.connectedSince;
+    const ofStray = goneDroplets.some(({ entry }) =>
+      joinedAfter(Date.parse(String(entry?.["created_at"])), { created }),
+    );
+    return ofStray ? undefined : "connected, so another stack may run it: if nothing needs it, remove it by hand";
+  }
+  if (one.kind !== "volume") return undefined;
+  const holder = one.heldBy?.find((droplet) => !goneDroplets.some(({ id }) => id === droplet));
+  if (holder !== undefined) return `attached to droplet ${holder}`;
+  return volumes ? undefined : "may hold data: add --volumes to remove it too";
 }
 
 /** What to do after the strays are gone, as a command. A droplet's birth spends the key that the state still holds. */

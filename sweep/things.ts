@@ -1,6 +1,6 @@
 import type { ResourceNames } from "../config/names";
 import type { TailnetDevice } from "../tailnet/api";
-import { ourNodes, type NodeIdentity } from "../tailnet/nodes";
+import { isConnected, ourNodes, type NodeIdentity } from "../tailnet/nodes";
 import { isMap, type Account, type Entry } from "../digitalocean/account";
 
 export const KINDS = [
@@ -20,12 +20,16 @@ export interface Thing {
   heldBy?: string[];
   /** What DigitalOcean says of it; droplets and volumes only. */
   entry?: Entry;
+  /** Of a tailnet node that is connected: when it joined, RFC 3339. */
+  connectedSince?: string;
 }
 
 export interface Identity {
   names: ResourceNames;
   /** OpenSSH public key line of the deploy key; absent: SSH keys are not looked at, a name alone is no proof. */
   publicKey?: string | undefined;
+  /** Tag of its Telegram bot, which other stacks may use; absent: not looked for. */
+  botTag?: string | undefined;
 }
 
 type List = (account: Account, identity: Identity) => Promise<Thing[]>;
@@ -73,24 +77,38 @@ export const LISTS: Record<StackKind, List> = {
       detail: born(entry),
     })),
   "ssh key": async (account, { names, publicKey }) =>
-    publicKey === undefined
-      ? []
-      : named(await account.list("account/keys", {}, "ssh_keys"), names.sshKey)
-          .filter((entry) => sameKey(text(entry, "public_key"), publicKey))
-          .map((entry) => ({
-            kind: "ssh key",
-            id: text(entry, "id"),
-            name: text(entry, "name"),
-            detail: text(entry, "fingerprint"),
-          })),
-  tag: async (account, { names }) =>
-    named(await account.list("tags"), names.tag).map((entry) => ({
-      kind: "tag",
-      id: text(entry, "name"),
-      name: text(entry, "name"),
-      detail: "",
-    })),
+    (await sshKeysLike(account, publicKey)).filter(({ name }) => name === names.sshKey),
+  tag: async (account, { names, botTag }) => {
+    const all = await account.list("tags");
+    const unused = botTag === undefined ? [] : named(all, botTag).filter((entry) => !isCarried(entry));
+    const tag = (entry: Entry, detail: string): Thing => {
+      return { kind: "tag", id: text(entry, "name"), name: text(entry, "name"), detail };
+    };
+    return [
+      ...named(all, names.tag).map((entry) => tag(entry, "")),
+      ...unused.map((entry) => tag(entry, "nothing carries it")),
+    ];
+  },
 };
+
+/** Whether anything carries a tag; where that is not told, it counts as carried. */
+export function isCarried(tag: Entry): boolean {
+  const resources = tag["resources"];
+  return !isMap(resources) || Number(resources["count"] ?? 0) > 0;
+}
+
+/** SSH keys of the account with this public key, whatever their names: DigitalOcean takes no second one. */
+export async function sshKeysLike(account: Account, publicKey: string | undefined): Promise<Thing[]> {
+  if (publicKey === undefined) return [];
+  return (await account.list("account/keys", {}, "ssh_keys"))
+    .filter((entry) => sameKey(text(entry, "public_key"), publicKey))
+    .map((entry) => ({
+      kind: "ssh key",
+      id: text(entry, "id"),
+      name: text(entry, "name"),
+      detail: text(entry, "fingerprint"),
+    }));
+}
 
 const named = (entries: Entry[], name: string): Entry[] => entries.filter((entry) => entry["name"] === name);
 
@@ -108,6 +126,7 @@ export function nodesOf(devices: TailnetDevice[], identity: NodeIdentity): Thing
     kind: "tailnet node",
     id: device.id,
     name: device.name,
-    detail: detail(device.addresses[0] ?? "", device.connectedToControl === true ? "connected" : "not connected"),
+    detail: detail(device.addresses[0] ?? "", isConnected(device) ? "connected" : "not connected"),
+    ...(isConnected(device) ? { connectedSince: device.created } : {}),
   }));
 }

@@ -1,13 +1,6 @@
 import { connect } from "node:net";
 import type { TailnetApi, TailnetDevice } from "./api";
-import { addressOf, lockProblem, ourNodes, shortName, type NodeIdentity } from "./nodes";
-
-/** What the wait prints on stdout: nothing that changes while the node stays the same. */
-export interface JoinedNode {
-  id: string;
-  name: string;
-  address: string;
-}
+import { addressOf, isConnected, lockProblem, ourNodes, shortName, type JoinedNode, type NodeIdentity } from "./nodes";
 
 export interface WaitOptions extends NodeIdentity {
   /** Dial this host instead of the node's own address, where the operator is not on the tailnet. */
@@ -25,15 +18,45 @@ export interface WaitOptions extends NodeIdentity {
 
 export type Greeting = { ok: true } | { ok: false; why: string };
 
-/** Removes every node of ours, so that a new droplet gets the plain name and no `-1`. */
-export async function evict(api: TailnetApi, identity: NodeIdentity, say: (text: string) => void): Promise<number> {
-  const nodes = ourNodes(await api.devices(), identity);
-  for (const node of nodes) {
-    say(`removing ${node.name} from the tailnet`);
-    await api.remove(node.id);
-  }
-  return nodes.length;
+export interface EvictOptions extends NodeIdentity {
+  /** The node that this stack recorded as its own: it goes although it is connected. */
+  ownId?: string | undefined;
+  /** How long a connected node may take to leave: its droplet has just been deleted, or it belongs to somebody else. */
+  timeoutMs: number;
+  pollMs: number;
+  say: (text: string) => void;
 }
+
+/**
+ * Vacates the name, so that a new droplet gets the plain one and no `-1`. A connected node that is not known to be this
+ * stack's stays: another stack may run it.
+ *
+ * @returns the number of nodes that were removed
+ */
+export async function evict(api: TailnetApi, options: EvictOptions): Promise<number> {
+  const deadline = Date.now() + options.timeoutMs;
+  let removed = 0;
+  for (;;) {
+    const nodes = ourNodes(await api.devices(), options);
+    const leaving = nodes.filter((node) => node.id === options.ownId || !isConnected(node));
+    for (const node of leaving) {
+      options.say(`removing ${node.name} from the tailnet`);
+      await api.remove(node.id);
+    }
+    removed += leaving.length;
+    const connected = nodes.filter((node) => !leaving.includes(node));
+    // The stack's node has left: what else is connected is not this stack's.
+    if (connected.length === 0 || options.ownId !== undefined) return removed;
+    if (Date.now() + options.pollMs > deadline) {
+      for (const node of connected) options.say(stillConnected(node));
+      return removed;
+    }
+    await new Promise((resolve) => setTimeout(resolve, options.pollMs));
+  }
+}
+
+const stillConnected = ({ name, id }: TailnetDevice): string =>
+  `${name} (${id}) stays: it is still connected, so another stack may run it. If nothing needs it, remove it in the tailnet's admin console.`;
 
 /**
  * Waits until our node is on the tailnet and its SSH server greets; then makes its name the wanted one.
@@ -108,10 +131,11 @@ async function firstGreeting(
 async function settleName(api: TailnetApi, node: TailnetDevice, options: WaitOptions): Promise<JoinedNode> {
   const address = addressOf(node);
   if (address === undefined) throw new Error(`${node.name} has no address on the tailnet`);
-  const ghosts = ourNodes(await api.devices(), options).filter((other) => other.id !== node.id);
-  for (const ghost of ghosts) {
-    options.say(`removing the older ${ghost.name}, which does not answer`);
-    await api.remove(ghost.id);
+  const others = ourNodes(await api.devices(), options).filter((other) => other.id !== node.id);
+  for (const other of others) {
+    if (await isAlive(other, options)) throw new Error(twoNodesText(node, other, options));
+    options.say(`removing the older ${other.name}, which does not answer`);
+    await api.remove(other.id);
   }
   const [label, ...domain] = node.name.split(".");
   if (label !== options.hostname) {
@@ -121,11 +145,28 @@ async function settleName(api: TailnetApi, node: TailnetDevice, options: WaitOpt
   return { id: node.id, name: [options.hostname, ...domain].join("."), address };
 }
 
+/** A droplet that was deleted the hard way stays connected for a minute or two, but does not greet. */
+async function isAlive(other: TailnetDevice, options: WaitOptions): Promise<boolean> {
+  if (!isConnected(other)) return false;
+  const host = addressOf(other);
+  // An operator who is not on the tailnet cannot ask it.
+  if (options.dial !== undefined || host === undefined) return true;
+  return (await (options.greet ?? sshGreeting)(host, 5_000)).ok;
+}
+
+const twoNodesText = (node: TailnetDevice, other: TailnetDevice, { hostname, tag }: WaitOptions): string =>
+  [
+    `the tailnet has two connected nodes called ${hostname} with ${tag}: ${node.name} (${node.id}) and ${other.name} (${other.id}).`,
+    "  One of them is not this stack's, and neither was removed. Set another hermes:tailnet.hostname for one of the two",
+    "  stacks; or remove the node that nothing needs in the tailnet's admin console. Then run `pulumi up` again.",
+    "  If the other one's droplet was deleted a moment ago, wait two minutes and run `pulumi up` again.",
+  ].join("\n");
+
 const spentText = ({ hostname, keyId }: WaitOptions): string =>
   [
     `${hostname} cannot join the tailnet: its auth key ${keyId} is spent, expired (after an hour) or revoked.`,
     "  A key is given at birth: raise hermes:bootstrapRevision by one and run `pulumi up`, for a new droplet with a new",
-    "  key. State on the volume stays.",
+    "  key. State on a volume stays; with hermes:volumeGiB 0 it is LOST.",
   ].join("\n");
 
 function timeoutText(seen: string, options: WaitOptions): string {

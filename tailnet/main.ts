@@ -1,10 +1,16 @@
 import { parseArgs } from "node:util";
 import { credentialsFrom, TailnetApi } from "./api";
 import { evict, waitForNode } from "./commands";
+import { joinedNodeIn } from "./nodes";
 
 const USAGE =
-  "usage: node tailnet/main.js evict|wait --hostname NAME --tag TAG [--dial HOST] [--key ID] [--timeout SECONDS]\n" +
-  "  credentials come from the environment, as for the Tailscale provider";
+  "usage: node tailnet/main.js evict|wait --hostname NAME --tag TAG [--known] [--dial HOST] [--key ID] [--timeout SECONDS]\n" +
+  "  credentials come from the environment, as for the Tailscale provider; with --known, what `wait` printed comes from\n" +
+  "  PULUMI_COMMAND_STDOUT, and that node is evicted although it is connected";
+
+const JOINING_SECONDS = 900;
+/** A droplet that was shut down leaves at once; of one that was deleted while it ran, the control server has to notice. */
+const LEAVING_SECONDS = 60;
 
 const say = (text: string): void => void process.stderr.write(`tailnet: ${text}\n`);
 
@@ -17,7 +23,8 @@ async function main(): Promise<number> {
       tag: { type: "string" },
       dial: { type: "string" },
       key: { type: "string" },
-      timeout: { type: "string", default: "900" },
+      known: { type: "boolean", default: false },
+      timeout: { type: "string" },
     },
   });
   const { hostname, tag, dial, key } = values;
@@ -27,11 +34,14 @@ async function main(): Promise<number> {
   }
   const api = new TailnetApi(credentialsFrom(process.env));
   switch (positionals[0]) {
-    case "evict":
-      await evict(api, { hostname, tag }, say);
+    case "evict": {
+      const ownId = values.known ? joinedNodeIn(process.env["PULUMI_COMMAND_STDOUT"])?.id : undefined;
+      const timeoutMs = Number(values.timeout ?? LEAVING_SECONDS) * 1000;
+      await evict(api, { hostname, tag, ownId, timeoutMs, pollMs: 2000, say });
       return 0;
+    }
     case "wait": {
-      const timeoutMs = Number(values.timeout) * 1000;
+      const timeoutMs = Number(values.timeout ?? JOINING_SECONDS) * 1000;
       const known = { ...(dial ? { dial } : {}), ...(key ? { keyId: key } : {}) };
       const node = await waitForNode(api, { hostname, tag, ...known, timeoutMs, pollMs: 1000, say });
       process.stdout.write(JSON.stringify(node));

@@ -1,8 +1,6 @@
 import { AccountError, isMap, type Account, type Entry } from "../../digitalocean/account";
+import { apiRules, maps, providerRules, ruleDifferences, texts, type Rule } from "../../digitalocean/firewall-text";
 import { fail, ok, warn, type Check } from "./checks";
-
-/** A firewall's rule, whoever tells it: "tcp 22 from 198.51.100.7/32". */
-type Rule = string;
 
 /** What the stack's state says of its resources. */
 export interface Declared {
@@ -21,8 +19,6 @@ export function declared(exported: string): Declared | undefined {
   const droplet = of("digitalocean:index/droplet:Droplet");
   const firewall = of("digitalocean:index/firewall:Firewall");
   if (droplet === undefined || firewall === undefined) return undefined;
-  const rules = (key: string, side: string) =>
-    maps(firewall.outputs?.[key]).map((rule) => ruleText(rule["protocol"], rule["portRange"], rule[side], {}));
   return {
     dropletId: String(droplet.id),
     size: String(droplet.outputs?.["size"]),
@@ -30,8 +26,8 @@ export function declared(exported: string): Declared | undefined {
     firewall: {
       id: String(firewall.id),
       tags: texts(firewall.outputs?.["tags"]),
-      inbound: rules("inboundRules", "sourceAddresses"),
-      outbound: rules("outboundRules", "destinationAddresses"),
+      inbound: providerRules(firewall.outputs?.["inboundRules"], "sourceAddresses"),
+      outbound: providerRules(firewall.outputs?.["outboundRules"], "destinationAddresses"),
     },
   };
 }
@@ -78,11 +74,10 @@ function firewallCheck({ firewall }: Declared, droplet: Entry, firewalls: Entry[
     ...firewall.tags
       .filter((tag) => !tags.includes(tag))
       .map((tag) => `the droplet lost its tag ${tag}: no firewall of ours`),
-    ...difference("inbound", firewall.inbound, apiRules(ours, "inbound_rules", "sources")),
-    ...difference("outbound", firewall.outbound, apiRules(ours, "outbound_rules", "destinations")),
+    ...ruleDifferences("inbound", firewall.inbound, apiRules(ours, "inbound_rules")),
+    ...ruleDifferences("outbound", firewall.outbound, apiRules(ours, "outbound_rules")),
     ...others.map(
-      (each) =>
-        `another firewall, ${String(each["name"])}, lets in ${apiRules(each, "inbound_rules", "sources").join(", ")}`,
+      (each) => `another firewall, ${String(each["name"])}, lets in ${apiRules(each, "inbound_rules").join(", ")}`,
     ),
   ];
   if (faults.length === 0) return ok(name, `as declared: ${firewall.inbound.join(", ") || "nothing comes in"}`);
@@ -93,25 +88,3 @@ function firewallCheck({ firewall }: Declared, droplet: Entry, firewalls: Entry[
 const covers = (firewall: Entry, id: unknown, tags: string[]): boolean =>
   (Array.isArray(firewall["droplet_ids"]) && firewall["droplet_ids"].includes(id)) ||
   texts(firewall["tags"]).some((tag) => tags.includes(tag));
-
-function difference(side: string, wanted: Rule[], found: Rule[]): string[] {
-  const more = found.filter((rule) => !wanted.includes(rule)).map((rule) => `${side} has more: ${rule}`);
-  return [...more, ...wanted.filter((rule) => !found.includes(rule)).map((rule) => `${side} lacks: ${rule}`)];
-}
-
-const apiRules = (firewall: Entry, key: string, side: string): Rule[] =>
-  maps(firewall[key]).map((rule) => {
-    const { addresses, ...others } = asMap(rule[side]);
-    return ruleText(rule["protocol"], rule["ports"], addresses, others);
-  });
-
-/** Sources other than addresses (tags, load balancers) are never ours: they show. */
-function ruleText(protocol: unknown, ports: unknown, addresses: unknown, others: Entry): Rule {
-  const port = ["", "0", "all", "1-65535", "undefined"].includes(String(ports)) ? "all" : String(ports);
-  const more = Object.entries(others).flatMap(([kind, ids]) => texts(ids).map((id) => `${kind} ${id}`));
-  return `${String(protocol)} ${port} ${[...texts(addresses).sort(), ...more].join(" ")}`.trim();
-}
-
-const asMap = (value: unknown): Entry => (isMap(value) ? value : {});
-const maps = (value: unknown): Entry[] => (Array.isArray(value) ? value.map(asMap) : []);
-const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { accountFrom } from "../../digitalocean/account";
 import { credentialsFrom, TailnetApi } from "../../tailnet/api";
 import { here, hermesApply, type Surroundings } from "../operate";
+import { HostKeyError } from "../../remote/host-key";
 import { CommandError, EXIT } from "../output";
 import { plain, secretScrubber } from "../scrub";
 import { selected, type Reach, type StackOptions } from "../stack";
@@ -17,7 +18,7 @@ export interface DoctorOptions extends StackOptions {
 export function addDoctorCommand(hermes: Command): void {
   hermes
     .command("doctor")
-    .description("what is wrong with the droplet, seen on it and from outside, and what mends it")
+    .description("Diagnose problems on the droplet and from outside, and show how to fix them")
     .option("--stack <name>", "name of the stack; default: the selected one")
     .option("--json", "one JSON document on stdout")
     .action(async (options: DoctorOptions) => void (process.exitCode = await runDoctor(options)));
@@ -50,10 +51,13 @@ export async function runDoctor(
   return inside.code ?? (healthy ? EXIT.ok : EXIT.unhealthy);
 }
 
+/** Among its checks are two probes of MCP servers that are late: see PROBE_MS in gateway/apply/mcp-probe.ts. */
+const DOCTOR_MS = 420_000;
+
 /** The droplet's own word. One that can't be reached is a finding among the others. */
 async function onDroplet(reach: Reach): Promise<{ checks: Check[]; code?: number }> {
   try {
-    const diagnosis = await hermesApply<Diagnosis & { error?: string }>(reach, "doctor");
+    const diagnosis = await hermesApply<Diagnosis & { error?: string }>(reach, "doctor", { timeoutMs: DOCTOR_MS });
     if (!Array.isArray(diagnosis.checks))
       return {
         checks: [
@@ -65,8 +69,12 @@ async function onDroplet(reach: Reach): Promise<{ checks: Check[]; code?: number
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const lost = error.code === EXIT.cloud;
+    if (error.cause instanceof HostKeyError) {
+      const { found, ways } = error.cause;
+      return { checks: [fail("host key", found, ways.join(" ")), revision(reach.outputs)], code: EXIT.cloud };
+    }
     const fix = lost
-      ? "is this machine on the tailnet (tailscale status), and the droplet on? else raise hermes:bootstrapRevision by one: its state stays"
+      ? "is this machine on the tailnet (tailscale status), or its address in hermes:adminCidrs (access: ssh), and the droplet on? else raise hermes:bootstrapRevision by one (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST)"
       : "pulumi up";
     return {
       checks: [fail("droplet", error.message, fix), revision(reach.outputs)],

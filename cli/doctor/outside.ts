@@ -29,7 +29,7 @@ export function revision({ bootstrap }: StackOutputs): Check {
   return warn(
     name,
     "what is given at birth has changed since: versions, sources or files of the first boot",
-    `when it suits (a new droplet, the state stays): pulumi config set hermes:bootstrapRevision ${next}, pulumi up`,
+    `when it suits (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST): pulumi config set hermes:bootstrapRevision ${next}, pulumi up`,
   );
 }
 

@@ -3,7 +3,8 @@ import type { StackOutputs } from "../stack";
 import { fail, ok, warn, type Check } from "./checks";
 
 const NAME = "tailnet node";
-const REBORN = "raise hermes:bootstrapRevision by one and pulumi up: its state stays";
+const REBORN =
+  "raise hermes:bootstrapRevision by one and pulumi up (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST)";
 
 /** Looks at the node with the tailnet's own credentials. No answer is a warning. */
 export async function tailnetCheck(outputs: StackOutputs, api: Pick<TailnetApi, "devices">): Promise<Check> {

@@ -18,6 +18,3 @@ export function eventOf(env: Record<string, string | undefined>): string | undef
     return undefined;
   }
 }
-
-/** Reports are found by it, whoever's stack it is. */
-export const shortName = (stack: string): string => stack.split("/").at(-1) ?? stack;

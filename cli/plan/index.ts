@@ -1,7 +1,10 @@
 import type { Command } from "commander";
+import { stackName } from "../../config/names";
 import { accountFrom } from "../../digitalocean/account";
 import { plan, shippedCatalogue, type Catalogue } from "../../planner";
-import { CommandError, EXIT, writeWhole } from "../output";
+import { fileToWrite, writeWhole } from "../flags";
+import { CommandError, EXIT } from "../output";
+import { projectFolder } from "../project";
 import { compareModels, compareSizes, modelsText, sizesText } from "./compare";
 import { inkFor } from "./format";
 import { DEFAULT_STACK, readInput, type InputOptions } from "./input";
@@ -21,7 +24,7 @@ export interface PlanOptions extends InputOptions {
 export function addPlanCommand(hermes: Command): void {
   hermes
     .command("plan")
-    .description("what a size's memory is for, which local model it carries, what it costs")
+    .description("Show how a size's memory is used, which local model fits and what it costs")
     .option("--stack <name>", `stack whose values are taken (default: ${DEFAULT_STACK})`)
     .option("--size <slug>", "another size")
     .option("--region <slug>", "another region")
@@ -46,7 +49,7 @@ export interface Surroundings {
   stdout: { isTTY?: boolean; write(text: string): unknown };
 }
 
-const here = (): Surroundings => ({ env: process.env, project: process.cwd(), stdout: process.stdout });
+const here = (): Surroundings => ({ env: process.env, project: projectFolder(), stdout: process.stdout });
 
 /** @throws CommandError for wrong input, a refusal of DigitalOcean, and a required model that does not fit. */
 export async function runPlan(options: PlanOptions, { env, project, stdout }: Surroundings = here()): Promise<void> {
@@ -66,8 +69,13 @@ export async function runPlan(options: PlanOptions, { env, project, stdout }: Su
     const models = compareModels(input, catalogue);
     return print({ models }, () => modelsText(models, input));
   }
-  const view: PlanView = { stack: options.stack ?? DEFAULT_STACK, input, plan: plan(input, catalogue), catalogue };
-  if (typeof options.svg === "string") writeWhole(options.svg, planSvg(view));
+  const view: PlanView = {
+    stack: stackName(options.stack ?? DEFAULT_STACK),
+    input,
+    plan: plan(input, catalogue),
+    catalogue,
+  };
+  if (typeof options.svg === "string") writeWhole("--svg", options.svg, planSvg(view));
   if (options.svg === true) stdout.write(planSvg(view));
   else print({ stack: view.stack, ...view.plan }, () => planText(view, inkFor(stdout, env)));
   refuseUnmet(view);
@@ -76,10 +84,11 @@ export async function runPlan(options: PlanOptions, { env, project, stdout }: Su
 /** What cannot go together, before anything is asked. */
 function checkOptions({ json, svg, sizes, models }: PlanOptions): void {
   const usage = (message: string): CommandError => new CommandError(message, EXIT.usage);
-  if (sizes === true && models === true) throw usage("--sizes and --models: one of them");
+  if (sizes === true && models === true) throw usage("Use either --sizes or --models, not both.");
   if (svg !== undefined && (sizes === true || models === true))
-    throw usage("--svg draws one size: leave --sizes and --models out");
-  if (svg === true && json === true) throw usage("--svg and --json both write to stdout: give --svg a file");
+    throw usage("--svg draws one size: leave --sizes and --models out.");
+  if (svg === true && json === true) throw usage("--svg and --json both write to stdout: write a file after --svg.");
+  if (typeof svg === "string") fileToWrite("--svg", svg);
 }
 
 async function catalogueFor(options: PlanOptions, env: NodeJS.ProcessEnv): Promise<Catalogue> {

@@ -1,5 +1,6 @@
 import { readLocalModel, readOllama } from "../../config/local-model";
 import { readMachine } from "../../config/machine";
+import { stackName } from "../../config/names";
 import { formatProblems, type Problem } from "../../config/problem";
 import { Reader } from "../../config/reader";
 import type { Catalogue } from "../../planner/catalogue";
@@ -7,6 +8,7 @@ import { findLocalModel, tagsNear } from "../../planner/local-models";
 import type { PlanInput } from "../../planner/types";
 import { CommandError, EXIT } from "../output";
 import { asMap } from "../../config/look-up";
+import { missingStackFile } from "../project";
 import { stackValues } from "./stack-values";
 
 /** What `hermes plan` was asked; each stands for a value of the stack's file. */
@@ -42,12 +44,12 @@ const OPTION_OF = {
 export function readInput(options: InputOptions, catalogue: Catalogue, project: string): PlanInput {
   const stack = options.stack ?? DEFAULT_STACK;
   const values = stackValues(project, stack);
-  if (values === undefined && options.stack !== undefined)
-    throw new CommandError(`there is no Pulumi.${stack}.yaml in ${project}; make the stack: hermes init`, EXIT.input);
+  if (values === undefined && options.stack !== undefined) throw missingStackFile("--stack", stack, project);
   const { input, problems } = checkInput(values ?? {}, options, catalogue);
   if (problems.length === 0) return input;
   const told = problems.map((problem) => asOption(problem, options, values !== undefined));
-  const noFile = values === undefined ? `\n\nThere is no Pulumi.${stack}.yaml in ${project} to take values from.` : "";
+  const noFile =
+    values === undefined ? `\n\nThere is no Pulumi.${stackName(stack)}.yaml in ${project} to take values from.` : "";
   throw new CommandError(formatProblems(stack, told) + noFile, EXIT.input);
 }
 
@@ -97,7 +99,7 @@ function checkModel(reader: Reader, tag: string): void {
     tag,
     "hermes does not know what memory it takes",
     "A model of hermes' own table: hermes plan --models.",
-    near.length === 0 ? "Write qwen3.5:9b." : `Did you mean ${near.join(", ")}?`,
+    `Write ${near.length === 0 ? "qwen3.5:9b" : near.join(" or ")}.`,
   );
 }
 

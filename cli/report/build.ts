@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { stackName } from "../../config/names";
 import { isMap } from "../../digitalocean/account";
 import { plan, shippedCatalogue, type MemoryPlan } from "../../planner";
 import {
@@ -10,6 +11,7 @@ import {
   type ReportInput,
   type ResourceState,
 } from "../../report";
+import { fileToRead, wrongValue } from "../flags";
 import { CommandError, EXIT } from "../output";
 import { checkInput } from "../plan/input";
 import { runPulumi } from "../pulumi";
@@ -64,8 +66,10 @@ export async function buildReport(options: BuildOptions, pulumi: Pulumi = runPul
 
 function checkOptions({ from, state, drift }: BuildOptions): void {
   const usage = (message: string): CommandError => new CommandError(message, EXIT.usage);
-  if (from === undefined && state !== undefined) throw usage("--state goes with --from");
-  if (from !== undefined && drift === true) throw usage("--drift runs pulumi, and --from does not: say one of them");
+  if (from === undefined && state !== undefined)
+    throw usage("--state is for a report from a file: add --from FILE, or leave --state out.");
+  if (from !== undefined && drift === true)
+    throw usage("Use either --drift or --from, not both: --drift runs pulumi, and --from does not.");
 }
 
 async function previewed(options: BuildOptions, pulumi: Pulumi): Promise<ReportInput> {
@@ -82,7 +86,7 @@ async function previewed(options: BuildOptions, pulumi: Pulumi): Promise<ReportI
   if (drift?.failure !== undefined && failure === undefined)
     throw new CommandError(`pulumi preview --refresh failed:\n  ${firstLines(drift)}`, EXIT.cloud);
   return {
-    stack: stackName(digest) ?? options.stack ?? (await currentStack(pulumi)),
+    stack: stackIn(digest) ?? named(options.stack) ?? (await currentStack(pulumi)),
     preview: digest,
     ...{ failure, drift: drift?.failure === undefined ? drift?.digest : undefined },
     state: await exported(options, pulumi),
@@ -97,27 +101,41 @@ const firstLines = ({ digest, failure }: { digest: PreviewDigest; failure?: stri
 };
 
 function fromFiles({ from = "", state, stack }: BuildOptions): ReportInput {
-  const preview = digestIn(readText(from));
-  if (preview === undefined) throw new CommandError(`${from} is not what pulumi preview --json prints`, EXIT.input);
+  const preview = digestIn(readText("--from", from, PREVIEW));
+  if (preview === undefined) throw notPrinted("--from", from, "pulumi preview --json");
   return {
-    stack: stack ?? stackName(preview) ?? "?",
+    stack: named(stack) ?? stackIn(preview) ?? "?",
     preview,
-    state: state === undefined ? undefined : resourcesIn(readText(state), state),
+    state:
+      state === undefined
+        ? undefined
+        : resourcesIn(readText("--state", state, STATE), () => notPrinted("--state", state, "pulumi stack export")),
   };
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`, EXIT.input);
-  }
-}
+const PREVIEW = "A file with what pulumi preview --json printed";
+const STATE = "A file with what pulumi stack export printed";
+
+const readText = (flag: string, file: string, what: string): string =>
+  readFileSync(fileToRead(flag, file, what), "utf8").replace(/^\ufeff/, "");
+
+const notPrinted = (flag: string, file: string, command: string): CommandError =>
+  wrongValue(flag, file, {
+    wrong: `it does not hold what ${command} prints`,
+    allowed: `A file with the JSON document of ${command}.`,
+    fix: `Make it again: ${command} >${file}`,
+  });
+
+const areSteps = (steps: unknown): boolean =>
+  Array.isArray(steps) &&
+  steps.every((step) => isMap(step) && typeof step["op"] === "string" && typeof step["urn"] === "string");
 
 /** What pulumi says before its document is no part of it. */
 function digestIn(text: string): PreviewDigest | undefined {
   const value = parsed(text) ?? parsed(text.slice(Math.max(0, text.indexOf("\n{") + 1)));
-  return isMap(value) && ["steps", "diagnostics", "changeSummary", "config"].some((key) => key in value)
+  return isMap(value) &&
+    ["steps", "diagnostics", "changeSummary", "config"].some((key) => key in value) &&
+    areSteps(value["steps"] ?? [])
     ? value
     : undefined;
 }
@@ -130,24 +148,27 @@ function parsed(text: string): unknown {
   }
 }
 
+const named = (stack: string | undefined): string | undefined => (stack === undefined ? undefined : stackName(stack));
+
 /** urn:pulumi:STACK::PROJECT::… */
-const stackName = ({ steps }: PreviewDigest): string | undefined =>
+const stackIn = ({ steps }: PreviewDigest): string | undefined =>
   /^urn:pulumi:(.*?)::/.exec(steps?.[0]?.urn ?? "")?.[1];
 
 async function currentStack(pulumi: Pulumi): Promise<string> {
   const { code, stdout } = await pulumi(["stack", "--show-name"]);
-  return code === 0 ? stdout.trim() : "?";
+  return code === 0 ? stackName(stdout.trim()) : "?";
 }
 
 /** A stack that is new has none; what a backend refuses is said, and the report made of the preview alone. */
 async function exported(options: BuildOptions, pulumi: Pulumi): Promise<ResourceState[] | undefined> {
   const { code, stdout } = await pulumi(["stack", "export", ...selected(options)]);
-  return code === 0 ? resourcesIn(stdout, "pulumi stack export") : undefined;
+  const noState = (): CommandError => new CommandError("pulumi stack export printed no JSON", EXIT.cloud);
+  return code === 0 ? resourcesIn(stdout, noState) : undefined;
 }
 
-function resourcesIn(text: string, where: string): ResourceState[] {
+function resourcesIn(text: string, otherwise: () => CommandError): ResourceState[] {
   const value = parsed(text);
-  if (!isMap(value)) throw new CommandError(`${where} is not what pulumi stack export prints`, EXIT.input);
+  if (!isMap(value)) throw otherwise();
   const deployment = isMap(value["deployment"]) ? value["deployment"] : {};
   return Array.isArray(deployment["resources"]) ? (deployment["resources"] as ResourceState[]) : [];
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { LEVELS, type Level, type Verdict } from "../../report";
-import { CommandError, EXIT, writeWhole } from "../output";
+import { fileToWrite, oneOf, writeWhole } from "../flags";
+import { EXIT } from "../output";
 import type { ForgeFlags } from "../../forge";
 import { withForgeFlags } from "../forge/flags";
 import { buildReport, type BuildOptions, type BuiltReport } from "./build";
@@ -16,16 +17,16 @@ interface ReportOptions extends BuildOptions, ForgeFlags {
 export function addReportCommand(hermes: Command): void {
   const report = hermes
     .command("report")
-    .description("what `pulumi up` would do, for people: runs the preview, prints Markdown for a pull request")
+    .description("Run a preview and print the planned changes as Markdown for a pull request")
     .option("--stack <name>", "name of the stack; default: the selected one")
-    .option("--from <file>", "a preview that was made before (pulumi preview --json); pulumi is not run")
-    .option("--state <file>", "with --from: the stack as it is (pulumi stack export)")
-    .option("--drift", "look too whether what is there is what was deployed (pulumi preview --refresh)")
-    .option("--fail-on <level>", `end with 4 from this level on: ${LEVELS.join(", ")}`)
-    .option("--out <file>", "into a file instead of stdout")
+    .option("--from <file>", "use an existing preview (pulumi preview --json) instead of running pulumi")
+    .option("--state <file>", "with --from: the stack's current state (pulumi stack export)")
+    .option("--drift", "also check for drift (pulumi preview --refresh)")
+    .option("--fail-on <level>", `exit with code 4 at this level or above: ${LEVELS.join(", ")}`)
+    .option("--out <file>", "write to a file instead of stdout")
     .option("--json", "one JSON document with verdict and Markdown")
-    .option("--post", "under the pull request, as one comment that is edited; with --drift: as one issue")
-    .option("--pull <number>", "with --post: the pull request; default: what the CI says");
+    .option("--post", "post it as one comment on the pull request and keep it up to date; with --drift: as one issue")
+    .option("--pull <number>", "with --post: the pull request; default: from the CI environment");
   withForgeFlags(report)
     .addHelpText(
       "after",
@@ -36,12 +37,13 @@ export function addReportCommand(hermes: Command): void {
 
 async function runReport(options: ReportOptions): Promise<void> {
   const failOn = levelOf(options.failOn);
+  if (options.out !== undefined) fileToWrite("--out", options.out);
   if (options.post === true) return post(options, failOn);
   const built = await buildReport(options);
   for (const note of built.notChecked) process.stderr.write(`${note}\n`);
   const text = options.json === true ? `${JSON.stringify(documentOf(built))}\n` : built.report.markdown;
   if (options.out === undefined) process.stdout.write(text);
-  else writeWhole(options.out, text);
+  else writeWhole("--out", options.out, text);
   process.exitCode = exitOf(built.report.verdict, failOn);
 }
 
@@ -63,9 +65,7 @@ export function exitOf({ level }: Pick<Verdict, "level">, failOn?: Level): numbe
 
 function levelOf(text: string | undefined): Level | undefined {
   if (text === undefined) return undefined;
-  const level = LEVELS.find((each) => each === text);
-  if (level === undefined) throw new CommandError(`--fail-on ${text}: one of ${LEVELS.join(", ")}`, EXIT.usage);
-  return level;
+  return oneOf("--fail-on", text, LEVELS);
 }
 
 export { buildReport };

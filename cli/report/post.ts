@@ -15,10 +15,11 @@ import {
   type Entry,
   type ForgeFlags,
 } from "../../forge";
+import { stackName } from "../../config/names";
 import { secretsIn } from "../../report";
 import { planDigest } from "../../report/digest";
 import { driftOf, driftSection } from "../../report/drift";
-import { eventOf, shortName } from "../forge/flags";
+import { eventOf } from "../forge/flags";
 import { allSecrets } from "../forge/stack";
 import { CommandError, EXIT } from "../output";
 import { buildReport, environmentSecrets, type BuildOptions, type BuiltReport } from "./build";
@@ -52,12 +53,12 @@ export async function postReport(options: PostOptions, io = here()): Promise<Bui
   const api = io.api(forge);
   const pull = pullOf(change);
   if (change.untrusted && options.from === undefined && !canDecrypt(io.env)) {
-    await postNotPreviewed(api, { pull, stack: shortName(options.stack ?? "hermes") }, io);
+    await postNotPreviewed(api, { pull, stack: stackName(options.stack ?? "hermes") }, io);
     return undefined;
   }
   const built = await io.build(options);
   const { report, notChecked } = built;
-  const stack = shortName(options.stack ?? built.stack);
+  const stack = stackName(options.stack ?? built.stack);
   const secrets = options.from === undefined ? await io.secrets(options) : {};
   const fails = report.verdict.level === "error" || report.verdict.level === "policy";
   // What was read from a file may be of anything.
@@ -76,7 +77,10 @@ export async function postReport(options: PostOptions, io = here()): Promise<Bui
 
 function pullOf({ pull }: Change): number {
   if (pull === undefined)
-    throw new CommandError("which pull request? --pull NUMBER (in CI, a run of a pull request says it)", EXIT.usage);
+    throw new CommandError(
+      "--pull is missing: the number of the pull request. In CI, a run of a pull request tells it.",
+      EXIT.usage,
+    );
   return pull;
 }
 
@@ -125,7 +129,7 @@ async function postNotPreviewed(
 export async function postDrift(options: PostOptions, io = here()): Promise<number> {
   const api = io.api(forgeFrom(io.env, options));
   const built = await io.build({ ...options, drift: true });
-  const stack = shortName(options.stack ?? built.stack);
+  const stack = stackName(options.stack ?? built.stack);
   if (built.drift === undefined) {
     io.say(built.report.markdown);
     throw new CommandError("whether anything drifted could not be looked at: the preview failed", EXIT.unhealthy);

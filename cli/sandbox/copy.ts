@@ -1,16 +1,18 @@
 // The file of a sandbox that another job or machine made: the engine keeps what it was.
 import { rmSync } from "node:fs";
+import { stackName } from "../../config/names";
 import { sandboxName } from "../../config/sandbox";
 import { runPulumi } from "../pulumi";
-import { COPY, MAKER, PHASE, SANDBOX_OF, shortName } from "./file";
-import { hasStack, pathOf, stackFile, writeStackFile } from "./stack";
+import { COPY, MAKER, PHASE, SANDBOX_OF } from "./file";
+import { pathOf, stackFile } from "../project";
+import { hasStack, writeStackFile } from "./stack";
 
 /**
  * Has a sandbox's file here, as the engine's last run had it, where the backend here has the stack. One that is a copy is made
  * anew each time: the sandbox may have been made again meanwhile. Does nothing for other stacks, and for files of our own.
  */
 export async function bringFile(stack: string): Promise<void> {
-  if (sandboxName(shortName(stack)) === undefined) return;
+  if (sandboxName(stackName(stack)) === undefined) return;
   const file = stackFile(stack);
   if (file !== undefined && file.config?.[COPY] === undefined) return;
   rmSync(pathOf(stack), { force: true });

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError, EXIT } from "../output";
 import { stackOutputs, type StackOutputs } from "../stack";
+import { refuseWrongFileThere } from "./check";
 import { inProgram } from "./checkout";
-import { orderOf, wholeNumber, type CreateOptions, type Order, type Plan } from "./order";
+import { orderOf, parallelOf, type CreateOptions, type Order, type Plan } from "./order";
 import { takeLease } from "./outside";
 import { settleAll, type Settled } from "./parallel";
 import { ownSecrets } from "./secrets";
@@ -36,8 +37,8 @@ export async function createSandboxes(
   let scratch: string | undefined;
   const scratchFolder = (): string => (scratch ??= mkdtempSync(join(tmpdir(), "hermes-sandbox-")));
   try {
+    const parallel = parallelOf(options.parallel ?? "3");
     const order = await orderOf(said, options, scratchFolder, telling.say);
-    const parallel = wholeNumber("--parallel", options.parallel ?? "3", 20);
     const results = await settleAll(order.plans, parallel, (plan) => make(plan, order, telling));
     return order.plans.map(({ name }, index) => ({ name, result: results[index] as Settled<Created> }));
   } finally {
@@ -45,16 +46,30 @@ export async function createSandboxes(
   }
 }
 
+/** Refused before there was anything of the sandbox that could be left. */
+export class NothingMade extends CommandError {}
+
 async function make(plan: Plan, order: Order, { say, signal }: Telling): Promise<Created> {
   const started = Date.now();
   const { name, stack, file, lease } = plan;
   const tell = (text: string): void => say(text, name);
-  try {
+  const refuseInterrupted = (): void => {
     if (signal.aborted) throw new CommandError("interrupted", EXIT.interrupted);
+  };
+  let isBegun = false;
+  try {
+    refuseInterrupted();
     tell(`stack ${stack}, until ${lease.expires.toISOString().slice(0, 16)}Z`);
-    await createSandbox({ stack, of: order.of, file, secrets: ownSecrets(file, order.secrets) });
-    await takeLease(order.outside.account, lease);
-    await inProgram(stack, order.commit, (workDir) => upSandbox(stack, { signal, say: tell, workDir }));
+    await inProgram(stack, order.commit, {
+      begin: async (program) => {
+        if (order.commit !== undefined) await refuseWrongFileThere(plan.check, program);
+        refuseInterrupted();
+        isBegun = true;
+        await createSandbox({ stack, of: order.of, file, secrets: ownSecrets(file, order.secrets) });
+        await takeLease(order.outside.account, lease);
+      },
+      run: (workDir) => upSandbox(stack, { signal, say: tell, workDir }),
+    });
     if (order.seed !== undefined) await order.seed.into(stack, { signal, say: tell });
     beginPhase(stack, "made");
     const created = { name, stack, expires: lease.expires.toISOString(), outputs: await stackOutputs({ stack }) };
@@ -62,6 +77,7 @@ async function make(plan: Plan, order: Order, { say, signal }: Telling): Promise
     tell(`up after ${seconds} s`);
     return { ...created, seconds };
   } catch (error) {
+    if (!isBegun && error instanceof CommandError) throw new NothingMade(error.message, error.code);
     if (!signal.aborted) throw error;
     tell("interrupted: it is removed");
     await removeSandbox(name, order.outside, { say: tell });

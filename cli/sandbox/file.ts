@@ -1,5 +1,6 @@
 import { baseName } from "../../config/names";
 import { asMap } from "../../config/look-up";
+import { hermesKey } from "../../config/stackfile";
 
 /** A Pulumi.STACK.yaml: `config`, and whatever else the engine keeps there. */
 export interface StackFile {
@@ -27,11 +28,6 @@ const LEFT_OUT = ["secrets", "telegram", "backup", "bootstrapRevision", "volumeG
 const LEFT_OUT_OF_DRILL = ["mcpServers", "localModel"];
 /** What the engine encrypts by, made anew for each stack. */
 const KEYS_OF_ENGINE = ["config", "encryptionsalt", "encryptedkey"];
-
-/** A stack may be named with its organisation and project; its file and what it makes are not. */
-export const shortName = (stack: string): string => stack.split("/").at(-1) ?? stack;
-
-export const hermesKey = (key: string): string | undefined => /^hermes:(?:config:)?(.+)$/.exec(key)?.[1];
 
 const isSecure = (value: unknown): boolean => typeof asMap(value)["secure"] === "string";
 

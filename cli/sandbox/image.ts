@@ -1,6 +1,7 @@
 import { AccountError, type Account } from "../../digitalocean/account";
 import { newestImage, wantedImage } from "../../images";
-import { hermesKey, type StackFile } from "./file";
+import { hermesKey } from "../../config/stackfile";
+import type { StackFile } from "./file";
 
 /** The image that a sandbox has without a baked one. */
 export const BASE = "hermes-sandbox:base";

@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import { untilInterrupted } from "../interrupted";
 import { CommandError, EXIT, table } from "../output";
 import { commentAccess, commentGone } from "./comment";
-import { createSandboxes, type Created } from "./create";
-import { wholeNumber, type CreateOptions } from "./order";
+import { createSandboxes, NothingMade, type Created } from "./create";
+import { parallelOf, type CreateOptions } from "./order";
 import { accessRows, listed, listText, sceneOf, shownOf, shownRows } from "./list";
-import { extendSandbox, mustBeHere, recreateSandbox } from "./life";
+import { extendSandbox, mustBeHere, noSandbox, recreateSandbox } from "./life";
 import { saidName, stackOf } from "./names";
 import { outsideOf } from "./outside";
 import { settleAll, type Settled } from "./parallel";
@@ -26,49 +26,50 @@ interface Commenting extends Common {
 type Results<R> = { name: string; result: Settled<R> }[];
 
 export function addSandboxCommands(hermes: Command): void {
-  const sandbox = hermes
-    .command("sandbox")
-    .description("throw-away copies of a stack: made in one command, gone without a trace (docs/sandbox.md)");
+  const sandbox = hermes.command("sandbox").description("Manage temporary copies of a stack (docs/sandbox.md)");
   const common = (command: Command) =>
-    command
-      .option("--from <stack>", "the stack that sandboxes are made after", "hermes")
-      .option("--json", "one JSON document on stdout");
+    command.option("--from <stack>", "stack to copy", "hermes").option("--json", "one JSON document on stdout");
   common(sandbox.command("create"))
-    .description("make one, or several; called after the pull request or the branch where no name is said")
-    .argument("[name...]", "small letters, digits, -")
-    .option("--ttl <duration>", "how long it is there: 30m, 4h, 2d (default: Pulumi.sandbox.yaml)")
+    .description("Create one or more sandboxes, named after the pull request or branch unless you pass a name")
+    .argument("[name...]", "lower-case letters, digits and -")
+    .option("--ttl <duration>", "time to live: 30m, 4h, 2d (default: from Pulumi.sandbox.yaml)")
     .option("--size <slug>", "size of its droplet")
-    .option("--set <key=value...>", "another value of the stack's file, such as models.primary=…")
-    .option("--ref <git-ref>", "the program of another branch, tag or commit")
-    .option("--count <n>", "so many of one name, numbered")
-    .option("--parallel <n>", "so many at a time", "3")
-    .option("--idle <duration>", "switch itself off after so long without an agent's work")
-    .option("--seed <backup>", "begin with a backup: a file, or one of the bucket (latest)")
-    .option("--cold", "from the plain image, though there is a baked one")
-    .option("--comment", "in a run of a forge's CI: say how to get in under its pull request")
+    .option("--set <key=value...>", "override a value of the stack's file, such as models.primary=…")
+    .option("--ref <git-ref>", "use the program of another branch, tag or commit")
+    .option("--count <n>", "create N sandboxes: NAME-1, NAME-2, …")
+    .option("--parallel <n>", "number to create at a time", "3")
+    .option("--idle <duration>", "shut down after this time without agent activity")
+    .option("--seed <backup>", "restore a backup: a file, or one from the bucket (latest)")
+    .option("--cold", "use the plain image even if there is a baked one")
+    .option("--comment", "in CI: comment on the pull request with how to connect")
     .action(async (names: string[], options: CreateOptions & Commenting) => runCreate(names, options));
-  common(sandbox.command("list")).description("all of the account, also those of others").action(runList);
-  common(sandbox.command("show")).description("one, and how to get in").argument("<name>").action(runShow);
-  common(sandbox.command("extend"))
-    .description("another time to live, counted from now; the droplet is not touched")
+  common(sandbox.command("list"))
+    .description("List all sandboxes in the account, including those of others")
+    .action(runList);
+  common(sandbox.command("show"))
+    .description("Show a sandbox and how to connect to it")
     .argument("<name>")
-    .option("--ttl <duration>", "30m, 4h, 2d (default: Pulumi.sandbox.yaml)")
+    .action(runShow);
+  common(sandbox.command("extend"))
+    .description("Set a new time to live, counted from now; the droplet does not change")
+    .argument("<name>")
+    .option("--ttl <duration>", "30m, 4h, 2d (default: from Pulumi.sandbox.yaml)")
     .action(runExtend);
   common(sandbox.command("recreate"))
-    .description("a new droplet under the same name; what its agents had is gone")
+    .description("Create a new droplet under the same name; its agents' data is lost")
     .argument("<name...>")
-    .option("--parallel <n>", "so many at a time", "3")
-    .option("--cold", "from the plain image, though there is a baked one")
+    .option("--parallel <n>", "number to recreate at a time", "3")
+    .option("--cold", "use the plain image even if there is a baked one")
     .action(runRecreate);
   common(sandbox.command("destroy"))
-    .description("remove all of one, and look whether it is gone")
+    .description("Remove all resources of a sandbox and check that they are gone")
     .argument("<name...>")
-    .option("--parallel <n>", "so many at a time", "3")
-    .option("--comment", "in a run of a forge's CI: say so where it was said how to get in")
+    .option("--parallel <n>", "number to remove at a time", "3")
+    .option("--comment", "in CI: update the comment on the pull request")
     .action(runDestroy);
   common(sandbox.command("sweep"))
-    .description("find what expired, ended itself, lost its stack or was cut off; remove it with --yes")
-    .option("--dry-run", "only look (the default)")
+    .description("Find sandboxes that expired, shut down, lost their stack or were interrupted; remove them with --yes")
+    .option("--dry-run", "only list them (default)")
     .option("--yes", "remove what was found")
     .addHelpText("after", "\nExit codes: 0 nothing is left, 4 found and not removed, 5 the cloud or network failed.")
     .action(runSweep);
@@ -94,6 +95,7 @@ async function runCreate(names: string[], options: CreateOptions & Commenting): 
     options,
     (created) => createdText(created),
     (name) => `look at it: hermes sandbox show ${name}; remove it: hermes sandbox destroy ${name}`,
+    (error) => error instanceof NothingMade,
   );
 }
 
@@ -106,12 +108,16 @@ const createdText = ({ name, stack, expires, outputs, seconds }: Created): strin
     ...accessRows(name, stack),
   ])}\n`;
 
+/** Refused for what was typed: nothing has changed. */
+const isInput = (error: Error): boolean => error instanceof CommandError && error.code === EXIT.input;
+
 /** Each on its own: the exit code is that of the first that failed. */
 function report<R>(
   results: Results<R>,
   { json }: Common,
   text: (value: R) => string,
   hint: (name: string) => string,
+  isAsBefore: (error: Error) => boolean = isInput,
 ): void {
   const documents = results.map(({ name, result }) =>
     result.ok ? { name, ok: true, ...result.value } : { name, ok: false, error: result.error.message },
@@ -123,7 +129,8 @@ function report<R>(
       const told =
         result.error instanceof CommandError ? result.error.message : (result.error.stack ?? String(result.error));
       const code = result.error instanceof CommandError ? result.error.code : EXIT.cloud;
-      const more = code === EXIT.interrupted ? "" : `\n  ${hint(name)}`;
+      // Interrupted it was removed.
+      const more = code === EXIT.interrupted || isAsBefore(result.error) ? "" : `\n  ${hint(name)}`;
       progress(`hermes: ${name}: ${told}${more}`);
       process.exitCode ??= code;
     }
@@ -137,13 +144,14 @@ async function runList(options: Common): Promise<void> {
 async function runShow(said: string, options: Common): Promise<void> {
   const name = saidName(said);
   const one = await shownOf(name, await outsideOf(options.from));
-  if (one === undefined) throw new CommandError(`there is no sandbox ${name}: hermes sandbox list`, EXIT.input);
+  if (one === undefined) throw await noSandbox(said);
   print(options.json, one, () => `${table(shownRows(one))}\n`);
 }
 
 async function runExtend(said: string, options: Common & { ttl?: string }): Promise<void> {
   const name = saidName(said);
-  const expires = new Date(Date.now() + ttlMinutes(options.ttl ?? readTemplate().ttl) * 60_000);
+  const minutes = ttlMinutes(options.ttl ?? readTemplate().ttl);
+  const expires = new Date(Date.now() + minutes * 60_000);
   const outside = await outsideOf(options.from);
   const lease = await untilInterrupted(
     (signal) => extendSandbox(name, expires, outside, { signal, say: (text) => progress(text, name) }),
@@ -163,12 +171,13 @@ interface Many extends Common {
 
 async function runRecreate(said: string[], options: Many & { cold?: boolean }): Promise<void> {
   const names = said.map(saidName);
+  const parallel = parallelOf(options.parallel);
   for (const name of names) await mustBeHere(name);
   const { account } = await outsideOf(options.from);
   const cold = options.cold === true;
   const settled = await untilInterrupted(
     (signal) =>
-      settleAll(names, wholeNumber("--parallel", options.parallel, 20), async (name) => ({
+      settleAll(names, parallel, async (name) => ({
         name,
         stack: stackOf(name),
         ...(await recreateSandbox(name, { signal, say: (text) => progress(text, name), account, cold })),
@@ -185,12 +194,13 @@ async function runRecreate(said: string[], options: Many & { cold?: boolean }): 
 
 async function runDestroy(said: string[], options: Many & Commenting): Promise<void> {
   const names = said.map(saidName);
+  const parallel = parallelOf(options.parallel);
   for (const name of names) mustBeSandbox(stackOf(name));
   const outside = await outsideOf(options.from);
   // However often somebody asks: half a removal helps nobody.
   const settled = await untilInterrupted(
     () =>
-      settleAll(names, wholeNumber("--parallel", options.parallel, 20), (name) =>
+      settleAll(names, parallel, (name) =>
         removeSandbox(name, outside, { say: (text) => progress(text, name) }).then(() => ({ name })),
       ),
     () => progress("interrupted: what is being removed is removed to its end"),
@@ -210,7 +220,7 @@ const named = <R>(names: string[], settled: Settled<R>[]): Results<R> =>
 
 async function runSweep(options: Common & { yes?: boolean; dryRun?: boolean }): Promise<void> {
   if (options.dryRun === true && options.yes === true)
-    throw new CommandError("--dry-run and --yes: say one of them", EXIT.usage);
+    throw new CommandError("Use either --dry-run or --yes, not both.", EXIT.usage);
   const swept = await sweepSandboxes(await outsideOf(options.from), { act: options.yes === true, say: progress });
   print(options.json, swept, () => sweptText(swept));
   if (swept.swept.some(({ error }) => error !== undefined)) process.exitCode = EXIT.cloud;

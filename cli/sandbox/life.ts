@@ -2,8 +2,11 @@
 import { leaseOf, leaseTag, type Lease } from "../../config/sandbox";
 import type { Account } from "../../digitalocean/account";
 import type { SandboxThing } from "../../sweep/sandboxes";
-import { CommandError, EXIT } from "../output";
+import { wrongValue } from "../flags";
+import type { CommandError } from "../output";
 import { asMap } from "../../config/look-up";
+import { nearest } from "../../config/nearest";
+import { projectFolder } from "../project";
 import { stackOutputs, type StackOutputs } from "../stack";
 import { stateOf } from "../sweep";
 import { inProgram } from "./checkout";
@@ -13,14 +16,26 @@ import { COMMIT, toTheSecond } from "./file";
 import { imageKeys } from "./image";
 import { stackOf } from "./names";
 import { inventory, type Outside } from "./outside";
-import { beginPhase, editStackFile, hasStack, readStackFile, upSandbox } from "./stack";
+import { beginPhase, editStackFile, hasStack, readStackFile, sandboxStacks, upSandbox } from "./stack";
 
 /** @throws CommandError where its stack is not here */
 export async function mustBeHere(name: string): Promise<string> {
   const stack = stackOf(name);
   await bringFile(stack);
   if (await hasStack(stack)) return stack;
-  throw new CommandError(`there is no sandbox ${name} in the backend here: hermes sandbox list`, EXIT.input);
+  throw await noSandbox(name);
+}
+
+export async function noSandbox(name: string): Promise<CommandError> {
+  const names = (await sandboxStacks()).map((each) => each.name);
+  return wrongValue("<name>", name, {
+    wrong: "there is no such sandbox",
+    allowed: names.length === 0 ? "There is no sandbox in the backend here." : `Sandboxes here: ${names.join(", ")}.`,
+    fix:
+      names.length === 0
+        ? `Create one: hermes sandbox create ${name}`
+        : `Write ${nearest(name, names) ?? "one of those that hermes sandbox list shows"}.`,
+  });
 }
 
 /**
@@ -44,7 +59,7 @@ export async function extendSandbox(
   await moveLease(tag, own, droplets, outside);
   editStackFile(stack, { "hermes:sandbox": { ...lifetime, expires: toTheSecond(expires) } });
   const urns = await dropletUrns(stack);
-  if (urns.length > 0) await refresh(await engineStack(stack, process.cwd()), urns, { signal, say });
+  if (urns.length > 0) await refresh(await engineStack(stack, projectFolder()), urns, { signal, say });
   return lease;
 }
 
@@ -81,7 +96,7 @@ export async function recreateSandbox(
     ...image,
   });
   const commit = typeof config[COMMIT] === "string" ? config[COMMIT] : undefined;
-  await inProgram(stack, commit, (workDir) => upSandbox(stack, { signal, say, workDir }));
+  await inProgram(stack, commit, { run: (workDir) => upSandbox(stack, { signal, say, workDir }) });
   beginPhase(stack, "made");
   return { outputs: await stackOutputs({ stack }), seconds: Math.round((Date.now() - started) / 1000) };
 }

@@ -9,7 +9,8 @@ import { COMMIT, MODELS_KEY, PHASE, SANDBOX_OF } from "./file";
 import { stackOf } from "./names";
 import { originOf } from "./origin";
 import { inventory, type Outside } from "./outside";
-import { sandboxStacks, stackFile } from "./stack";
+import { stackFile } from "../project";
+import { sandboxStacks } from "./stack";
 
 /** A sandbox as `list` shows it. */
 export interface Listed {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isSandboxName, SANDBOX_NAME_MAX, SANDBOX_PREFIX } from "../../config/sandbox";
-import { CommandError, EXIT } from "../output";
+import { wrongValue } from "../flags";
 
 const HASH_LENGTH = 5;
 
@@ -58,11 +58,17 @@ function numbered(name: string, number: number): string {
 export function saidName(said: string): string {
   const name = said.startsWith(SANDBOX_PREFIX) ? said.slice(SANDBOX_PREFIX.length) : said;
   if (isSandboxName(name)) return name;
-  throw new CommandError(
-    `"${said}" cannot be a sandbox's name: it becomes a host name and a tag.\n` +
-      `  Small letters, digits and single -, at most ${SANDBOX_NAME_MAX}; for example ${slugOf(said)}.`,
-    EXIT.input,
-  );
+  const plain = name
+    .normalize("NFD")
+    .replace(/\p{M}/gu, "")
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_.-]+/g, "-");
+  throw wrongValue("<name>", said, {
+    wrong: "it cannot be a host name and a tag, which a sandbox's name becomes",
+    allowed: `Lower-case letters, digits and single -, at most ${SANDBOX_NAME_MAX}.`,
+    fix: `Write ${isSandboxName(plain) ? plain : slugOf(said)}.`,
+  });
 }
 
 export const stackOf = (name: string): string => SANDBOX_PREFIX + name;

@@ -1,17 +1,21 @@
 // What is to be made, and whether it may be.
-import { minutesOf, type Lease } from "../../config/sandbox";
+import { IDLE_RULE, type Lease } from "../../config/sandbox";
+import type { Catalogue } from "../../planner/catalogue";
+import { duration, wholeNumber } from "../flags";
 import { CommandError, EXIT } from "../output";
 import { liveCatalogue } from "../plan/live-catalogue";
 import { stackSecrets } from "../stack";
 import { refuseBeyond } from "./caps";
 import { branchHere, commitOf } from "./checkout";
+import { refuseWrongFile, type CheckWish } from "./check";
 import { refuseShared } from "./collisions";
 import { COMMIT, leftOutServers, MODELS_KEY, sandboxFile, type StackFile } from "./file";
 import { imageKeys } from "./image";
 import { freeNames, nameAfter, saidName, stackOf } from "./names";
 import { originOf } from "./origin";
 import { outsideOf, type Outside } from "./outside";
-import { seedOf, type Seed } from "./seed";
+import { checkSeed, seedOf, type Seed } from "./seed";
+import { ownSecrets } from "./secrets";
 import { readStackFile } from "./stack";
 import { priceOf, pricesOf, standing, whatIsThere } from "./standing";
 import { readSettings, readTemplate, ttlMinutes } from "./template";
@@ -35,6 +39,7 @@ export interface Plan {
   stack: string;
   file: StackFile;
   lease: Lease;
+  check: CheckWish;
 }
 
 export interface Order {
@@ -67,6 +72,9 @@ export async function orderOf(
   say: (text: string, name?: string) => void,
 ): Promise<Order> {
   const of = options.from;
+  const set = settingsOf(options);
+  const wanted = wantedNames(said, options);
+  if (options.seed !== undefined) checkSeed(options.seed);
   const template = readTemplate();
   const lifetime = lifetimeOf(options, template.ttl);
   const commit = options.ref === undefined ? undefined : await commitOf(options.ref);
@@ -75,37 +83,51 @@ export async function orderOf(
   const keys = keysOf(parentSecrets);
   const outside = await outsideOf(of);
   const there = await whatIsThere(outside);
-  const names = await namesOf(said, options, there.names);
+  const names = await namesOf(wanted, options, there.names);
   refuseShared(names, keys.bot, await standing(there, outside, { stack: of, secrets: parentSecrets }));
 
-  const set = { ...readSettings(options.set ?? []), ...(options.size === undefined ? {} : { size: options.size }) };
   const origin = await originOf();
   const marks = { [MODELS_KEY]: keys.models, ...(commit === undefined ? {} : { [COMMIT]: commit }) };
   const plans: Plan[] = [];
+  const catalogue = await liveCatalogue(outside.account);
   for (const name of names) {
     const stack = stackOf(name);
     const wish = { of, stack, lifetime: { ...lifetime, origin }, template: template.config, set };
     const file = sandboxFile(parent, { ...wish, telegram: keys.bot !== undefined });
     const looked = { account: outside.account, cold: options.cold === true, say: (text: string) => say(text, name) };
     const config = { ...file.config, ...marks, ...(await imageKeys(file, looked)) };
-    plans.push({ name, stack, file: { ...file, config }, lease: { name, expires: lifetime.expires, origin } });
+    const whole = { stack, file: { ...file, config } };
+    const lease = { name, expires: lifetime.expires, origin };
+    plans.push({ name, ...whole, lease, check: checkWish(whole, { set, options, keys, catalogue }) });
   }
-  const catalogue = await liveCatalogue(outside.account);
-  const wanted = plans.map(({ name, file }) => ({
+  // The program of another commit has rules of its own.
+  if (commit === undefined) for (const { check } of plans) refuseWrongFile(check);
+  const priced = plans.map(({ name, file }) => ({
     name,
     monthlyUsd: priceOf(catalogue, file.config?.["hermes:size"]),
   }));
-  refuseBeyond(template, pricesOf(there, catalogue, wanted[0]?.monthlyUsd ?? 0), wanted);
+  refuseBeyond(template, pricesOf(there, catalogue, priced[0]?.monthlyUsd ?? 0), priced);
   const missing = leftOutServers(parent);
   if (missing.length > 0) say(`without the MCP servers that need a secret of ${of}: ${missing.join(", ")}`);
   const seed = options.seed === undefined ? undefined : await seedOf(options.seed, of, parentSecrets, scratchFolder());
   return { of, plans, secrets: keys.secrets, commit, seed, outside };
 }
 
+function checkWish(
+  { stack, file }: Pick<Plan, "stack" | "file">,
+  { set, options, keys, catalogue }: { set: object; options: CreateOptions; keys: Keys; catalogue: Catalogue },
+): CheckWish {
+  const named: Record<string, string> = Object.fromEntries(Object.keys(set).map((path) => [path, `--set ${path}`]));
+  const size = options.size === undefined ? {} : { size: "--size" };
+  const secrets = ownSecrets(file, keys.secrets);
+  return { stack, file, secrets, catalogue, options: { ...named, ...size } };
+}
+
 function lifetimeOf({ ttl, idle }: CreateOptions, standard: string): { expires: Date; idle?: string } {
-  if (idle !== undefined && minutesOf(idle) === undefined)
-    throw new CommandError(`--idle ${idle}: whole minutes, hours or days, such as 1h`, EXIT.usage);
-  const expires = new Date(Date.now() + ttlMinutes(ttl ?? standard) * 60_000);
+  if (idle !== undefined) duration("--idle", idle, IDLE_RULE);
+  const expires = new Date(
+    Date.now() + ttlMinutes(ttl ?? standard, ttl === undefined ? "Pulumi.sandbox.yaml: sandbox.ttl" : "--ttl") * 60_000,
+  );
   return { expires, ...(idle === undefined ? {} : { idle }) };
 }
 
@@ -123,24 +145,45 @@ function keysOf(parentSecrets: Record<string, string>): Keys {
   };
 }
 
+interface WantedNames {
+  names: string[];
+  count: number;
+}
+
+/** @throws CommandError */
+function wantedNames(said: string[], options: CreateOptions): WantedNames {
+  const allowed = "A number of sandboxes from 1 to 100.";
+  const count = wholeNumber("--count", options.count ?? "1", { min: 1, max: 100, allowed, such: 2 });
+  if (said.length > 1 && count > 1)
+    throw new CommandError("Use either several names or --count, not both.", EXIT.usage);
+  return { names: [...new Set(said.map(saidName))], count };
+}
+
 /** Those that were said; else one that is told by the pull request or the branch, and free. */
-async function namesOf(said: string[], options: CreateOptions, takenNames: ReadonlySet<string>): Promise<string[]> {
-  const count = wholeNumber("--count", options.count ?? "1", 100);
-  if (said.length > 1 && count > 1) throw new CommandError("several names, or --count with one", EXIT.usage);
-  if (said.length > 1 || (said.length === 1 && count === 1)) return [...new Set(said.map(saidName))];
+async function namesOf(
+  { names, count }: WantedNames,
+  options: CreateOptions,
+  takenNames: ReadonlySet<string>,
+): Promise<string[]> {
+  if (names.length > 0 && count === 1) return names;
   const branch = await branchHere();
-  const derived = nameAfter({ forgeRef: process.env["GITHUB_REF"], ref: options.ref, branch });
-  const wanted = said[0] === undefined ? derived : saidName(said[0]);
+  const wanted = names[0] ?? nameAfter({ forgeRef: process.env["GITHUB_REF"], ref: options.ref, branch });
   if (wanted === undefined)
     throw new CommandError(
-      "a name is needed: there is no branch to call it after. hermes sandbox create NAME",
+      "<name> is missing, and there is no branch to call the sandbox after. Write hermes sandbox create NAME.",
       EXIT.usage,
     );
   return freeNames(wanted, count, takenNames);
 }
 
-export function wholeNumber(option: string, value: string, max: number): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 1 && number <= max) return number;
-  throw new CommandError(`${option} ${value}: a whole number from 1 to ${max}`, EXIT.usage);
-}
+/** How many are worked on at a time. @throws CommandError */
+export const parallelOf = (value: string): number =>
+  wholeNumber("--parallel", value, {
+    ...{ min: 1, max: 20, such: 3 },
+    allowed: "A number of sandboxes at a time from 1 to 20.",
+  });
+
+const settingsOf = ({ set = [], size }: CreateOptions): Record<string, unknown> => ({
+  ...readSettings(set),
+  ...(size === undefined ? {} : { size }),
+});

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { load } from "js-yaml";
 import { asMap } from "../../config/look-up";
+import { readYaml } from "../../config/yaml-file";
+import { projectFolder } from "../project";
 import { pulumiOutput } from "../pulumi";
 
 /** Whose engine keeps a sandbox's state: the backend and the project. State in a folder is a machine's own. */
-export async function originOf(project: string = process.cwd()): Promise<string> {
+export async function originOf(project: string = projectFolder()): Promise<string> {
   const { url } = JSON.parse(await pulumiOutput(["whoami", "--json"])) as { url?: string };
-  const { name } = asMap(load(readFileSync(join(project, "Pulumi.yaml"), "utf8")));
+  const { name } = asMap(readYaml(join(project, "Pulumi.yaml"), "Pulumi.yaml"));
   return originDigest(url ?? "", String(name), hostname());
 }
 

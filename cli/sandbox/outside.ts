@@ -28,7 +28,7 @@ export async function outsideOf(of: string | undefined): Promise<Outside> {
     accountFrom(process.env, undefined, PATIENCE) ??
     (of === undefined ? undefined : accountFrom({}, await providerConfig(of), PATIENCE));
   if (account === undefined)
-    throw new CommandError("there is no token of DigitalOcean. Set DIGITALOCEAN_TOKEN.", EXIT.input);
+    throw new CommandError("There is no DigitalOcean token. Set DIGITALOCEAN_TOKEN.", EXIT.input);
   try {
     return { account, tailnet: new TailnetApi(credentialsFrom(process.env)), notLookedAt: [] };
   } catch (error) {

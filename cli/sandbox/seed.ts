@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { proveEncrypted } from "../age";
-import { bucketOf, fetchBackup, identityOf, sendBackup } from "../backup";
+import { bucketOf, fetchBackup, identityOf, isBackupName, notInBucket, sendBackup } from "../backup";
+import { fileToRead } from "../flags";
 import { here } from "../operate";
 import { CommandError, EXIT } from "../output";
 import { plain } from "../scrub";
@@ -9,6 +10,13 @@ import { sshTarget } from "../stack";
 /** A backup that sandboxes begin with. */
 export interface Seed {
   into(stack: string, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
+}
+
+/** Before anything is asked. @throws CommandError when it is neither a file nor the name of a backup */
+export function checkSeed(wanted: string): void {
+  if (existsSync(wanted)) fileToRead("--seed", wanted, "A backup that hermes made");
+  else if (!isBackupName(wanted))
+    throw notInBucket("--seed", wanted, "there is no such file, and it is not the name of a backup");
 }
 
 /**
@@ -25,7 +33,7 @@ export async function seedOf(
   const identity = identityOf(secrets);
   const path = existsSync(wanted)
     ? wanted
-    : (await fetchBackup(await bucketOf({ stack: of }, here()), wanted, scratch)).path;
+    : (await fetchBackup(await bucketOf({ stack: of }, here()), wanted, scratch, "--seed")).path;
   await proveEncrypted(path, identity);
   return {
     into: async (stack, { signal, say }) => {

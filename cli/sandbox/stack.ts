@@ -1,34 +1,28 @@
 // A throw-away stack beside one that stays, made of the very program and removed without a trace.
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { dump, load } from "js-yaml";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { dump } from "js-yaml";
+import { stackName } from "../../config/names";
 import { sandboxName } from "../../config/sandbox";
 import type { SandboxStack } from "../../sweep/sandboxes";
 import { setConfig } from "../init";
 import { CommandError, EXIT } from "../output";
+import { missingStackFile, pathOf, projectFolder, stackFile, stacksWithFile } from "../project";
 import { asMap } from "../../config/look-up";
 import { pulumiOutput } from "../pulumi";
 import { stateOf } from "../sweep";
 import { removeProgram } from "./checkout";
 import { destroy, engineStack, EngineError, up } from "./engine";
-import { MAKER, PHASE, SANDBOX_OF, secureKeys, shortName, type Phase, type StackFile } from "./file";
+import { MAKER, PHASE, SANDBOX_OF, secureKeys, type Phase, type StackFile } from "./file";
 import { free } from "./free";
 import { isDead, makerText } from "./lock";
 import { stackOf } from "./names";
 import { removeThings, type Outside } from "./outside";
 
-export const pathOf = (stack: string): string => join(process.cwd(), `Pulumi.${shortName(stack)}.yaml`);
-
 /** @throws CommandError when there is none */
 export function readStackFile(stack: string): StackFile {
   const file = stackFile(stack);
   if (file !== undefined) return file;
-  throw new CommandError(`${pathOf(stack)} is missing: a sandbox is made after the stack's file`, EXIT.input);
-}
-
-export function stackFile(stack: string): StackFile | undefined {
-  if (!existsSync(pathOf(stack))) return undefined;
-  return (load(readFileSync(pathOf(stack), "utf8")) as StackFile | null) ?? {};
+  throw missingStackFile("--from", stack);
 }
 
 /** Whole or not at all: whoever is killed meanwhile leaves a file that can be read. */
@@ -85,7 +79,7 @@ export interface RunOptions {
  */
 export async function upSandbox(
   stack: string,
-  { signal, say = () => undefined, workDir = process.cwd() }: RunOptions & { signal: AbortSignal; workDir?: string },
+  { signal, say = () => undefined, workDir = projectFolder() }: RunOptions & { signal: AbortSignal; workDir?: string },
 ): Promise<void> {
   const running = await engineStack(stack, workDir);
   const failed = await up(running, { say, signal }).then(
@@ -99,7 +93,7 @@ export async function upSandbox(
   }
   if (failed === undefined) return;
   if (!(failed instanceof EngineError)) throw failed;
-  throw new CommandError(`the sandbox ${shortName(stack)} did not come up:\n  ${indented(failed.message)}`, EXIT.cloud);
+  throw new CommandError(`the sandbox ${stackName(stack)} did not come up:\n  ${indented(failed.message)}`, EXIT.cloud);
 }
 
 /** A call that failed may work at once afterwards. */
@@ -139,7 +133,7 @@ async function destroyStack(stack: string, say: (text: string) => void): Promise
   if (stackFile(stack) !== undefined) beginPhase(stack, "leaving");
   const options = { say, signal: new AbortController().signal };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const running = await engineStack(stack, process.cwd());
+    const running = await engineStack(stack, projectFolder());
     const failed = await destroy(running, options).then(
       () => undefined,
       (error: Error) => error,
@@ -153,7 +147,7 @@ async function destroyStack(stack: string, say: (text: string) => void): Promise
 }
 
 export async function hasStack(stack: string): Promise<boolean> {
-  return (await stackNames()).some((each) => shortName(each) === shortName(stack));
+  return (await stackNames()).some((each) => stackName(each) === stackName(stack));
 }
 
 async function stackNames(): Promise<string[]> {
@@ -163,8 +157,8 @@ async function stackNames(): Promise<string[]> {
 
 /** The sandboxes whose stack or file is here. */
 export async function sandboxStacks(): Promise<SandboxStack[]> {
-  const files = readdirSync(process.cwd()).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
-  const names = new Set([...(await stackNames()).map(shortName), ...files].flatMap((each) => sandboxName(each) ?? []));
+  const files = stacksWithFile();
+  const names = new Set([...(await stackNames()).map(stackName), ...files].flatMap((each) => sandboxName(each) ?? []));
   return await Promise.all([...names].map(sandboxStack));
 }
 
@@ -191,7 +185,7 @@ const hasProtected = async (stack: string): Promise<boolean> =>
 /** @throws CommandError where the stack or its file is none of a sandbox */
 export function mustBeSandbox(stack: string): void {
   const file = stackFile(stack);
-  if (sandboxName(shortName(stack)) !== undefined && (file === undefined || file.config?.[SANDBOX_OF] !== undefined))
+  if (sandboxName(stackName(stack)) !== undefined && (file === undefined || file.config?.[SANDBOX_OF] !== undefined))
     return;
   throw new CommandError(`the stack ${stack} is no sandbox, and stays as it is`, EXIT.refused);
 }

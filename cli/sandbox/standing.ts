@@ -1,14 +1,14 @@
 // What is there already, wherever a new sandbox could get in its way.
-import { readdirSync } from "node:fs";
 import { asMap } from "../../config/look-up";
 import { baseName } from "../../config/names";
-import { botTag } from "../../config/sandbox";
+import { botTag, isBotTag } from "../../config/sandbox";
 import { isMap } from "../../digitalocean/account";
 import type { Catalogue } from "../../planner/catalogue";
 import { findSize } from "../../planner";
 import type { Inventory, SandboxStack } from "../../sweep/sandboxes";
 import { text } from "../../sweep/things";
 import { stackValues } from "../plan/stack-values";
+import { projectFolder, stacksWithFile } from "../project";
 import type { Priced } from "./caps";
 import type { Standing } from "./collisions";
 import { inventory, type Outside } from "./outside";
@@ -36,7 +36,7 @@ export async function standing(
   of: { stack: string; secrets: Record<string, string> },
 ): Promise<Standing> {
   const devices = (await tailnet?.devices()) ?? [];
-  const files = readdirSync(process.cwd()).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
+  const files = stacksWithFile();
   const hostnames = new Map([
     ...devices.flatMap(({ name, hostname }): [string, string][] =>
       [hostname, name.split(".")[0] ?? name].map((each) => [each, `the node ${name}`]),
@@ -47,12 +47,12 @@ export async function standing(
   const bots = new Map<string, string>(parentBot === undefined ? [] : [[parentBot, `the stack ${of.stack}`]]);
   for (const droplet of await account.list("droplets"))
     for (const tag of Array.isArray(droplet["tags"]) ? droplet["tags"].map(String) : [])
-      if (tag.startsWith("hermes-telegram-bot:")) bots.set(tag, `the droplet ${text(droplet, "name")}`);
+      if (isBotTag(tag)) bots.set(tag, `the droplet ${text(droplet, "name")}`);
   return { sandboxes: there.names, hostnames, bots };
 }
 
 function hostnameIn(stack: string): string {
-  const { hostname } = asMap(stackValues(process.cwd(), stack)?.["tailnet"]);
+  const { hostname } = asMap(stackValues(projectFolder(), stack)?.["tailnet"]);
   return typeof hostname === "string" ? hostname : baseName(stack);
 }
 

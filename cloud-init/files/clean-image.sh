@@ -51,7 +51,8 @@ remove_hermes() {
   rm -rf $units/hermes-* $units/openclaw-gateway.service* $units/ollama.service* $units/tailscaled.service.d
   # What enabled them.
   find $units -xtype l -delete
-  rm -rf /etc/hermes /etc/hermes-agent /etc/openclaw /opt/hermes /usr/local/lib/hermes /usr/local/sbin/hermes-apply
+  rm -rf /etc/hermes /etc/hermes-agent /etc/openclaw /opt/hermes /usr/local/lib/hermes
+  rm -f /usr/local/sbin/hermes-apply /usr/local/sbin/openclaw
   rm -rf /etc/systemd/{journald,resolved}.conf.d/hermes.conf /etc/sysctl.d/90-hermes.conf /etc/apt/apt.conf.d/99hermes
   rm -rf /var/lib/hermes /var/lib/openclaw /srv/hermes/openclaw /srv/hermes/restore /var/lib/ollama /var/cache/hermes
   find /var/cache/openclaw -mindepth 1 -maxdepth 1 ! -name compile-cache -exec rm -rf {} +

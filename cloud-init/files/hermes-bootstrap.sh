@@ -127,11 +127,12 @@ account() {
   [ "$(id -u "$1"):$(id -g "$1")" = "$2:$2" ] || { echo "user $1 exists with another number than $2" && return 1; }
 }
 
-# In ssh mode the key from the user data stays: it is the one that the operator expects at the first contact.
+# The volume's, if there is one: it is the one that the stack knows. A key made by this droplet is exchanged at the first
+# contact (remote/adopt.ts), also on the volume.
 keep_host_keys() {
   local key=ssh_host_ed25519_key kept=/srv/hermes/ssh
   install -d -m 0700 "$kept"
-  if [ -z "$HERMES_HOST_KEY_GIVEN" ] && [ -s "$kept/$key" ]; then
+  if [ -s "$kept/$key" ]; then
     install -m 0600 "$kept/$key" "/etc/ssh/$key"
     install -m 0644 "$kept/$key.pub" "/etc/ssh/$key.pub"
   else
@@ -247,7 +248,7 @@ use_node() {
 }
 
 install_openclaw() {
-  "$LIB/install-openclaw.sh" "$HERMES_OPENCLAW_VERSION" "$HERMES_OPENCLAW_BEFORE"
+  "$LIB/install-openclaw.sh" "$HERMES_OPENCLAW_VERSION" "$HERMES_OPENCLAW_BEFORE" "$HERMES_OPENCLAW_SHA256"
   # Later it is hermes-apply that says which version runs.
   [ -e /opt/openclaw/current ] || ln -sfn "$HERMES_OPENCLAW_VERSION" /opt/openclaw/current
   ln -sfn /opt/openclaw/current/bin/openclaw /usr/local/bin/openclaw

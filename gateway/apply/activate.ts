@@ -1,5 +1,5 @@
 // Makes two staged bundles the ones that run, or leaves everything as it was.
-import { chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { needAge } from "./backup.ts";
 import type { Activation, ConfigBundle, SecretsBundle } from "./bundle.ts";
@@ -21,6 +21,7 @@ import type { Host } from "./host.ts";
 import { forgetProven, isProven, runnable } from "./local-model.ts";
 import { installNode, retireNodes } from "./node.ts";
 import * as ollama from "./ollama.ts";
+import { isAsInstalled } from "./openclaw-tree.ts";
 import {
   AGENT,
   AGENT_WORKSPACES,
@@ -30,8 +31,10 @@ import {
   INSTALL_OPENCLAW,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
+  OPENCLAW_LOCK,
   OPENCLAW_ENVIRONMENT,
   SECRETS,
+  SSH_SOCKET,
   STAGE,
   SWAP_SCRIPT,
   UNITS,
@@ -49,6 +52,7 @@ import { readApplied, readText, stagedText } from "./store.ts";
 import type { Journal } from "./transaction.ts";
 import { begin, commit, discard, finish, readJournal, saveState, swap, undo } from "./transaction.ts";
 import { put } from "./tree.ts";
+import { removeTree } from "./remove.ts";
 import { checkVersion, pruneVersions } from "./upgrade.ts";
 
 /** The one line on standard output. */
@@ -99,11 +103,12 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   let staged: Staged;
   let applied: Applied;
   let plan: Plan;
+  let repaired: boolean;
   try {
     staged = readStaged(host, wanted, options);
     applied = readApplied(host);
     await installNode(host, staged.config);
-    await install(host, staged.config);
+    repaired = await install(host, staged.config);
     await checkVersion(host, staged.config, applied);
     plan = makePlan(host, staged.config, staged.secrets, applied.manifest);
     // The first has nothing to take down: its own start tells whether OpenClaw takes it, seconds sooner.
@@ -114,10 +119,11 @@ export async function activate(host: Host, wanted: Activation, options: Activate
   const scrub = scrubber(staged.secrets, applied.secrets);
   for (const note of plan.notes) host.say(note);
   const effects = effectsOf(plan.changes, environmentNames(staged.config), configDiffers(host, staged.config));
+  if (repaired) effects.gateway = "restart";
   const sameBundles = applied.configHash === wanted.config && applied.secretsHash === wanted.secrets;
   if (plan.changes.length === 0 && sameBundles && !recovered) {
     await retireOllama(host, staged.config);
-    return keepRunning(host, reply, scrub);
+    return keepRunning(host, reply, scrub, repaired);
   }
 
   reply.changed = true;
@@ -181,7 +187,7 @@ function secretsAnywhere(host: Host): (SecretsBundle | undefined)[] {
  */
 export async function recover(host: Host, options: { boot?: boolean } = {}): Promise<boolean> {
   // Secrets are in there.
-  rmSync(host.path(VALIDATION), { recursive: true, force: true });
+  await removeTree(host, VALIDATION);
   const unrestored = await recoverRestore(host, options);
   if (unrestored !== undefined) host.say(unrestored);
   const journal = readJournal(host);
@@ -234,26 +240,42 @@ function readStaged(host: Host, wanted: Activation, options: ActivateOptions): S
   };
 }
 
-/** Beside what runs: nothing is switched. By the bundle's own script where it brings one. */
-async function install(host: Host, config: ConfigBundle): Promise<void> {
-  const { version, before } = config.openclaw;
-  if (existsSync(host.path(openclawProgram(version)))) return;
+/**
+ * Beside what runs: nothing is switched. By the bundle's own script where it brings one.
+ * @returns whether a tree that was not as it was installed gave way to another, so that what runs of it has to restart
+ */
+async function install(host: Host, config: ConfigBundle): Promise<boolean> {
+  const { version, before, sha256 } = config.openclaw;
+  const isThere = existsSync(host.path(openclawProgram(version)));
+  const script = bring(host, config, INSTALL_OPENCLAW, "install-openclaw.sh");
+  if (isThere && (await isAsInstalled(host, version, script))) return false;
   await pruneVersions(host, version);
-  host.say(`installing OpenClaw ${version} beside what runs`);
-  const brought = config.files[INSTALL_OPENCLAW];
-  const script = brought === undefined ? INSTALL_OPENCLAW : `${STAGE}/install-openclaw.sh`;
-  if (brought !== undefined) {
-    put(host, script, { kind: "file", content: contentOf(brought), mode: 0o700, ...host.ids("root:root") });
-  }
-  const { code, stdout, stderr } = await host.run("bash", [host.path(script), version, before], {
+  const why = isThere ? "anew, because it is not as it was installed" : "beside what runs";
+  host.say(`installing OpenClaw ${version} ${why}`);
+  const lock = bring(host, config, OPENCLAW_LOCK, "openclaw-lock.json");
+  const wait = existsSync(host.path(OPENCLAW_CURRENT)) ? { HERMES_REGISTRY_SECONDS: "15" } : {};
+  const { code, stdout, stderr } = await host.run("bash", [host.path(script), version, before, sha256], {
     timeoutMs: 1_800_000,
-    ...(existsSync(host.path(OPENCLAW_CURRENT)) ? { env: { HERMES_REGISTRY_SECONDS: "15" } } : {}),
+    env: { HERMES_OPENCLAW_LOCK: host.path(lock), ...wait },
   });
   if (code !== 0) {
-    const why = `${stdout}\n${stderr}`.trim().split("\n").slice(-8).join("\n  ");
-    throw new Refused(`OpenClaw ${version} could not be installed (exit ${code}); what ran still runs.\n  ${why}`);
+    const said = `${stdout}\n${stderr}`.trim().split("\n").slice(-8).join("\n  ");
+    throw new Refused(`OpenClaw ${version} could not be installed (exit ${code}); what ran still runs.\n  ${said}`);
   }
+  return isThere;
 }
+
+/** A file of the staged bundle that is needed before it is in its place. @returns where it can be used */
+function bring(host: Host, config: ConfigBundle, path: string, name: string): string {
+  const brought = config.files[path];
+  if (brought === undefined) return path;
+  const staged = `${STAGE}/${name}`;
+  put(host, staged, { kind: "file", content: contentOf(brought), mode: 0o700, ...host.ids("root:root") });
+  return staged;
+}
+
+/** {@link VALIDATION} as OpenClaw sees it. */
+const SHOWN_VALIDATION = "/tmp/hermes-validate";
 
 /** By the OpenClaw that will run, on copies, with a state folder of its own. */
 async function validate(host: Host, staged: Staged, applied: Applied): Promise<void> {
@@ -273,14 +295,14 @@ async function validate(host: Host, staged: Staged, applied: Applied): Promise<v
   const owner = host.ids("openclaw:openclaw");
   const folder = host.path(VALIDATION);
   try {
-    rmSync(folder, { recursive: true, force: true });
+    await removeTree(host, VALIDATION);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chownSync(folder, owner.uid, owner.gid);
     const copy = (path: string, content: Buffer) => put(host, path, { kind: "file", content, mode: 0o400, ...owner });
     for (const [path, secret] of Object.entries(staged.secrets.files)) {
       copy(path.replace(SECRETS, `${VALIDATION}/secrets`), contentOf(secret));
     }
-    const text = contentOf(file).toString("utf8").replaceAll(`${SECRETS}/`, `${VALIDATION}/secrets/`);
+    const text = contentOf(file).toString("utf8").replaceAll(`${SECRETS}/`, `${SHOWN_VALIDATION}/secrets/`);
     copy(`${VALIDATION}/openclaw.json`, Buffer.from(text));
     const { version } = staged.config.openclaw;
     const node = nodeProgram(staged.config.node.version);
@@ -288,13 +310,14 @@ async function validate(host: Host, staged: Staged, applied: Applied): Promise<v
       version,
       node,
       timeoutMs: 120_000,
-      configPath: `${VALIDATION}/openclaw.json`,
-      stateDir: VALIDATION,
+      configPath: `${SHOWN_VALIDATION}/openclaw.json`,
+      stateDir: SHOWN_VALIDATION,
+      folders: { [SHOWN_VALIDATION]: host.path(VALIDATION) },
     };
     const { code, stdout, stderr } = await openclaw(host, ["config", "validate", "--json"], options);
     if (code !== 0) throw new Refused(`OpenClaw ${version} refuses the configuration: ${issues(stdout, stderr)}`);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await removeTree(host, VALIDATION);
   }
 }
 
@@ -342,10 +365,15 @@ async function retireOllama(host: Host, config: ConfigBundle): Promise<void> {
   if (ollama.isHere(host)) await ollama.remove(host).catch((error: Error) => host.say(error.message));
 }
 
-/** Nothing to change: a gateway that was stopped is started, one that is ready is left alone. */
-async function keepRunning(host: Host, reply: Reply, scrub: (text: string) => string): Promise<Exit> {
+/** Nothing to change: a gateway that was stopped is started, one that is ready and runs what is installed is left alone. */
+async function keepRunning(
+  host: Host,
+  reply: Reply,
+  scrub: (text: string) => string,
+  repaired: boolean,
+): Promise<Exit> {
   const unit = await unitState(host);
-  if (unit.active !== "active" || !(await isReady(host))) {
+  if (repaired || unit.active !== "active" || !(await isReady(host))) {
     host.say(`${describe(unit)}: starting it`);
     if (unit.active !== "activating") await start(host, unit.active === "active" ? "restart" : "start");
     reply.restarted = true;
@@ -403,6 +431,8 @@ async function around(host: Host, effects: Effects): Promise<void> {
   if (effects.journald) await systemctl("restart", "systemd-journald.service");
   if (effects.nftables) await systemctl("reload-or-restart", "hermes-nftables.service");
   if (effects.sshd) await systemctl("try-reload-or-restart", "ssh.service");
+  // Not every image has it; the setting waits for one that does.
+  if (effects.sshSocket) await host.run("systemctl", ["try-restart", SSH_SOCKET], { timeoutMs: 120_000 });
   if (effects.agent) await systemctl("restart", AGENT_WORKSPACES, AGENT);
   if (effects.swap) await script(host, SWAP_SCRIPT);
   if (effects.volume) await script(host, VOLUME_SCRIPT);

@@ -23,11 +23,3 @@ export function expired(names: readonly string[], keep: number): string[] {
   const ours = names.filter((name) => backupTime(name) !== undefined).sort();
   return ours.slice(0, -Math.max(1, Math.floor(keep)));
 }
-
-/** Negative when the first is the older version. Compares the numbers, as OpenClaw's versions have them. */
-export function compareVersions(a: string, b: string): number {
-  const numbers = (text: string) => text.split(/[.-]/).map((part) => Number(part) || 0);
-  const [left, right] = [numbers(a), numbers(b)];
-  const at = [...left, ...right].findIndex((_, i) => (left[i] ?? 0) !== (right[i] ?? 0));
-  return at === -1 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
-}

@@ -1,36 +1,48 @@
-// A backup of the state while the gateway runs: OpenClaw's own, with the hash of every file, encrypted before it leaves.
-// The droplet has the public half of the key only; what it made it cannot read.
+// A backup of the state while the gateway runs: OpenClaw's own of everything but the workspaces, and tar's of those, since
+// agents may put anything there; with the hash of every file, encrypted before it leaves. The droplet has the public half
+// of the key only; what it made it cannot read.
+//
+// Both are made in the gateway's account, in a sandbox. Root works in folders that only root enters, and unpacks nothing.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
   createReadStream,
+  createWriteStream,
   existsSync,
+  lstatSync,
   mkdirSync,
-  readdirSync,
   renameSync,
-  rmSync,
   statSync,
 } from "node:fs";
+import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
 import { backupName, backupTime, expired, isRecipient } from "./backup-names.ts";
 import { Refused } from "./bundle.ts";
+import { deliver, type MadeBackup } from "./deliver.ts";
 import { openclaw } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { BACKUP, BACKUP_CONFIG, OPENCLAW_CURRENT, SECRETS, STATE, UPLOAD } from "./places.ts";
+import { installedVersion } from "./openclaw-tree.ts";
+import { BACKUP, BACKUP_CONFIG, SECRETS, STATE, UPLOAD, WORKSPACES } from "./places.ts";
+import { removeTree } from "./remove.ts";
+import { RETRIES, retryOf } from "./retry.ts";
 import type { Bucket } from "./s3.ts";
 import { list, putFile, remove, sizeOf } from "./s3.ts";
+import { asGateway, type SandboxOptions } from "./sandbox.ts";
+import { shown } from "./shown.ts";
 import { readApplied, readText, writePrivate } from "./store.ts";
-import { readEntry } from "./tree.ts";
+import { FileHashes, TreeDigest, tarMembers, type Member } from "./tar-members.ts";
 
-/** What is in a backup, beside OpenClaw's own archive. */
+/** What is in a backup, beside the archives. */
 export interface BackupManifest {
-  hermes: 1;
+  /** 1: OpenClaw's archive has the workspaces too. */
+  hermes: 1 | 2;
   kind: "backup";
   /** ISO 8601. */
   created: string;
-  /** OpenClaw's version that wrote the state: none older reads it. */
+  /** OpenClaw's version that wrote the state. */
   openclaw: string;
   /** SHA-256 of the configuration that ran. */
   configHash: string;
@@ -38,16 +50,8 @@ export interface BackupManifest {
   archive: string;
   /** SHA-256 of every file of the state, by its path in there. */
   files: Record<string, string>;
-}
-
-interface MadeBackup {
-  name: string;
-  /** On the droplet, encrypted, for root. */
-  path: string;
-  bytes: number;
-  sha256: string;
-  files: number;
-  openclaw: string;
+  /** SHA-256 of tar's archive of the workspaces, and what is in it (see TreeDigest). */
+  workspaces?: { archive: string; digest: string; files: number };
 }
 
 /** Where backups go by themselves, as the stack has it. */
@@ -64,36 +68,40 @@ interface BackupTarget {
 
 export const ARCHIVE = "openclaw.tar.gz";
 export const MANIFEST = "manifest.json";
+export const WORKSPACES_ARCHIVE = "workspaces.tar.gz";
 const PLAIN = `${BACKUP}/plain`;
+/** OpenClaw writes there. */
+const OUT = `${BACKUP}/openclaw`;
+/** The same as the sandbox has it. */
+const SHOWN_OUT = "/tmp/hermes-backup";
 const CREATE_MS = 900_000;
 const APT_MS = 300_000;
 const AGE = "/usr/bin/age";
 
 /**
  * `backup file RECIPIENT` leaves an encrypted file for the operator to fetch, `backup clean` removes it; `backup bucket`
- * puts one into the bucket, and removes those that are beyond what is kept. It runs without the lock, and makes the file
- * by `backup stage RECIPIENT`, which holds it: an upload may take long, and must not keep an `up` waiting.
+ * puts one into the bucket, and removes those that are beyond what is kept. It holds a lock of its own, and makes the file
+ * by `backup stage RECIPIENT`, which holds hermes-apply's: an upload may take long, and must not keep an `up` waiting.
+ * hermes-backup.service adds `--timer`: systemd counts its retries.
  */
 export async function backup(host: Host, [where = "", recipient = ""]: string[]): Promise<object> {
-  if (where === "bucket") return { ok: true, ...(await toBucket(host)) };
-  const fresh = () => rmSync(host.path(BACKUP), { recursive: true, force: true });
-  const stop = () => {
-    fresh();
-    process.exit(143);
-  };
+  if (where === "bucket")
+    return { ok: true, ...(await toBucket(host, recipient === "--timer" ? await retryOf(host) : 0)) };
+  const fresh = () => removeTree(host, BACKUP);
+  const stop = () => void fresh().finally(() => process.exit(143));
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   for (const signal of signals) process.once(signal, stop);
-  fresh();
+  await fresh();
   try {
     if (where === "file") return { ok: true, ...(await make(host, recipient)) };
     if (where === "stage") return { ok: true, ...moved(host, await make(host, recipient)) };
     if (where === "clean") return { ok: true };
-    throw new Error("usage: hermes-apply backup file RECIPIENT|stage RECIPIENT|bucket|clean");
+    throw new Error("usage: hermes-apply backup file RECIPIENT|stage RECIPIENT|bucket [--timer]|clean");
   } catch (error) {
-    fresh();
+    await fresh();
     throw error;
   } finally {
-    rmSync(host.path(PLAIN), { recursive: true, force: true });
+    await removeTree(host, PLAIN, OUT);
     for (const signal of signals) process.off(signal, stop);
   }
 }
@@ -101,26 +109,23 @@ export async function backup(host: Host, [where = "", recipient = ""]: string[])
 async function make(host: Host, recipient: string): Promise<MadeBackup> {
   if (!isRecipient(recipient))
     throw new Refused("a backup is encrypted for an age recipient (age1…), and this is none");
-  const current = readEntry(host, OPENCLAW_CURRENT);
-  if (current.kind !== "link") throw new Refused("no OpenClaw runs here yet: there is nothing to back up");
+  const version = installedVersion(host);
+  if (version === undefined) throw new Refused("no OpenClaw runs here yet: there is nothing to back up");
   await needAge(host);
-  const version = current.target;
-  mkdirSync(host.path(BACKUP), { recursive: true });
-  // Whatever the umask: OpenClaw's account passes through, and nobody else's sees what is in plain.
-  chmodSync(host.path(BACKUP), 0o711);
+  mkdirSync(host.path(BACKUP), { recursive: true, mode: 0o700 });
   mkdirSync(host.path(PLAIN), { mode: 0o700 });
-  const owner = host.ids("openclaw:openclaw");
-  chownSync(host.path(PLAIN), owner.uid, owner.gid);
   const archive = await openclawBackup(host, version);
+  const workspaces = await workspacesBackup(host);
   const created = new Date();
   const manifest: BackupManifest = {
-    hermes: 1,
+    hermes: 2,
     kind: "backup",
     created: created.toISOString(),
     openclaw: version,
     configHash: readApplied(host).configHash ?? "",
     archive: await hashFile(archive),
-    files: await hashesInArchive(host, archive),
+    files: await hashesInArchive(archive),
+    workspaces,
   };
   writePrivate(host, `${PLAIN}/${MANIFEST}`, JSON.stringify(manifest));
   const name = backupName(created);
@@ -128,14 +133,15 @@ async function make(host: Host, recipient: string): Promise<MadeBackup> {
   await encrypt(host, recipient, path);
   const bytes = statSync(host.path(path)).size;
   const sha256 = await hashFile(host.path(path));
-  return { name, path, bytes, sha256, files: Object.keys(manifest.files).length, openclaw: version };
+  const files = Object.keys(manifest.files).length + workspaces.files;
+  return { name, path, bytes, sha256, files, openclaw: version };
 }
 
-/** Manifest and archive, through tar and age, into a file for root. */
+/** Manifest and archives, through tar and age, into a file for root. */
 async function encrypt(host: Host, recipient: string, path: string): Promise<void> {
-  const args = ["--create", "--directory", host.path(PLAIN), MANIFEST, ARCHIVE];
+  const args = ["--create", "--directory", host.path(PLAIN), MANIFEST, ARCHIVE, WORKSPACES_ARCHIVE];
   const tar = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
-  const age = spawn(AGE, ["--encrypt", "--recipient", recipient, "--output", host.path(path)], {
+  const age = spawn(host.path(AGE), ["--encrypt", "--recipient", recipient, "--output", host.path(path)], {
     stdio: ["pipe", "ignore", "inherit"],
   });
   const ended = (child: ChildProcess) =>
@@ -172,46 +178,122 @@ function moved(host: Host, made: MadeBackup): MadeBackup {
   return { ...made, path };
 }
 
-/** OpenClaw's own, which the gateway need not be stopped for; it verifies what it wrote. @returns where it is */
+/** The gateway goes first: memory, processor, disk. */
+const LAST = ["MemoryHigh=384M", "MemoryMax=640M", "Nice=15", "IOSchedulingClass=idle"];
+
+/**
+ * OpenClaw's own, which the gateway need not be stopped for; it verifies what it wrote. It sees no workspaces: it takes
+ * minutes for one sparse file, and does not end at a tree of 3,000 levels (seen with 2026.9.6).
+ *
+ * @returns where it is, in a folder of root's
+ */
 async function openclawBackup(host: Host, version: string): Promise<string> {
-  const out = `${PLAIN}/${ARCHIVE}`;
-  const args = ["backup", "create", "--output", host.path(out), "--verify", "--json"];
-  const { code, stdout, stderr } = await openclaw(host, args, { version, timeoutMs: CREATE_MS });
-  if (code === 0) return host.path(out);
-  throw new Error(`OpenClaw could not make a backup (exit ${code}): ${reasonIn(`${stdout}\n${stderr}`)}`);
+  makeFolderFor(host, OUT);
+  const args = ["backup", "create", "--output", `${SHOWN_OUT}/${ARCHIVE}`, "--verify", "--json"];
+  const { code, stdout, stderr } = await openclaw(host, args, {
+    version,
+    timeoutMs: CREATE_MS,
+    folders: { [SHOWN_OUT]: host.path(OUT) },
+    hidden: [WORKSPACES],
+    // /tmp is small, and in memory.
+    env: { TMPDIR: SHOWN_OUT },
+    settings: LAST,
+  });
+  if (code !== 0)
+    throw new Error(`OpenClaw could not make a backup (exit ${code}): ${reasonIn(`${stdout}\n${stderr}`)}`);
+  return taken(host, `${OUT}/${ARCHIVE}`, `${PLAIN}/${ARCHIVE}`);
+}
+
+/** A folder that the gateway's account writes to, in one that it does not enter. */
+export function makeFolderFor(host: Host, path: string): void {
+  const { uid, gid } = host.ids("openclaw:openclaw");
+  mkdirSync(host.path(path), { mode: 0o700 });
+  chownSync(host.path(path), uid, gid);
+}
+
+/** Moves a file out of a folder of the gateway's account, all processes of which have ended. */
+function taken(host: Host, from: string, to: string): string {
+  renameSync(host.path(from), host.path(to));
+  if (!lstatSync(host.path(to)).isFile()) throw new Error(`OpenClaw's backup is not a file`);
+  const { uid, gid } = host.ids("root:root");
+  chownSync(host.path(to), uid, gid);
+  chmodSync(host.path(to), 0o600);
+  return host.path(to);
+}
+
+/**
+ * Prints an archive of a folder, in an order that is the same wherever it is. Holes stay holes. Left out are sockets and
+ * devices, what its owner cannot read, and what has a path longer than a call takes.
+ */
+const ARCHIVE_FOLDER = `export LC_ALL=C; cd "$1" && find . -xdev -maxdepth 512 -type f,d,l,p -print0 |
+  sort -z --compress-program=gzip |
+  tar --create --null --no-recursion --files-from=- --sparse --format=posix --ignore-failed-read`;
+
+/** All members of a folder that only the gateway's account enters, as an archive that `sink` takes. */
+export async function archiveFolder(
+  host: Host,
+  folder: string,
+  options: Pick<SandboxOptions, "readOnly" | "sink">,
+): Promise<void> {
+  const command = ["bash", "-c", ARCHIVE_FOLDER, "-", folder];
+  const { code, stderr } = await asGateway(host, command, { ...options, timeoutMs: CREATE_MS, settings: LAST });
+  if (stderr.trim() !== "") host.say(`warning: not everything is in the archive: ${shown(stderr.trim().slice(-300))}`);
+  // 1: a file changed or went while it was read.
+  if (code > 1) throw new Error(`${folder} could not be archived (exit ${code}): ${shown(stderr.trim().slice(-500))}`);
+}
+
+/** Files that claim more bytes than this are named. */
+const LARGE_BYTES = 2 ** 30;
+/** Bytes of the disk that a backup leaves free. */
+const SPARE_BYTES = 2 ** 28;
+
+async function workspacesBackup(host: Host): Promise<NonNullable<BackupManifest["workspaces"]>> {
+  const path = host.path(`${PLAIN}/${WORKSPACES_ARCHIVE}`);
+  const digest = new TreeDigest();
+  const large: string[] = [];
+  const members = tarMembers((member) => {
+    digest.add(member);
+    if (member.sparse && member.size > LARGE_BYTES && large.length < 5) large.push(sayLarge(member));
+  });
+  const sink = (stdout: Readable) =>
+    pipeline(stdout, members, createGzip(), bounded(host), createWriteStream(path, { mode: 0o600, flags: "wx" }));
+  await archiveFolder(host, WORKSPACES, { sink });
+  for (const each of large) host.say(`warning: ${each}`);
+  return { archive: await hashFile(path), digest: digest.digest(), files: digest.files };
+}
+
+const sayLarge = ({ name, size }: Member): string =>
+  `${shown(`${WORKSPACES}/${name.replace(/^\.\//, "")}`)} claims ${size} bytes, most of them holes: it is backed up with its holes`;
+
+/** Ends a stream before the disk is full. */
+function bounded(host: Host): Transform {
+  let left = host.disk(BACKUP).free - SPARE_BYTES;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      left -= chunk.length;
+      if (left >= 0) return done(null, chunk);
+      done(new Error(`the workspaces have no room on the disk of ${BACKUP}: hermes doctor names the largest folders`));
+    },
+  });
 }
 
 /** OpenClaw's own reason among its lines of JSON, else their end. */
 export const reasonIn = (said: string): string =>
   /\[openclaw\] Reason: ([^"\n]+)/.exec(said)?.[1] ?? said.trim().slice(-800);
 
-/** The archive unpacked, hashed and thrown away: what a restore has to end with, byte by byte. */
-async function hashesInArchive(host: Host, archive: string): Promise<Record<string, string>> {
-  const tree = host.path(`${PLAIN}/tree`);
-  mkdirSync(tree, { recursive: true, mode: 0o700 });
-  const { code, stderr } = await host.run("tar", ["--extract", "--gzip", "--file", archive, "--directory", tree], {
-    timeoutMs: CREATE_MS,
-  });
-  if (code !== 0) throw new Error(`OpenClaw's backup could not be read: ${stderr.trim().slice(-500)}`);
-  const hashes = await hashTree(stateIn(tree));
-  rmSync(tree, { recursive: true, force: true });
-  return hashes;
+/** SHA-256 of every file of the state in OpenClaw's archive: what a restore has to end with, byte by byte. */
+async function hashesInArchive(archive: string): Promise<Record<string, string>> {
+  const files = new FileHashes(inState);
+  const members = tarMembers(files.add);
+  members.resume();
+  await pipeline(createReadStream(archive), createGunzip(), members);
+  return files.hashes;
 }
 
-/** The state in an unpacked archive of OpenClaw's. */
-export function stateIn(tree: string): string {
-  const [root, ...others] = readdirSync(tree);
-  if (root === undefined || others.length > 0) throw new Refused("OpenClaw's archive has another layout than is known");
-  return `${tree}/${root}/payload/posix${STATE}`;
-}
-
-/** SHA-256 of every file below a folder, by its path in there. */
-export async function hashTree(folder: string): Promise<Record<string, string>> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = entries.map((entry) => `${entry.parentPath}/${entry.name}`).sort();
-  const hashes: Record<string, string> = {};
-  for (const path of paths) hashes[path.slice(folder.length + 1)] = await hashFile(path);
-  return hashes;
+/** A path in OpenClaw's archive → its path in the state. */
+export function inState(name: string): string | undefined {
+  const [, path] = new RegExp(`^(?:\\./)?[^/]+/payload/posix${STATE}/(.+)$`, "s").exec(name) ?? [];
+  return path;
 }
 
 export async function hashFile(path: string): Promise<string> {
@@ -238,33 +320,61 @@ export interface LastBackup {
   name?: string;
   /** Why the last attempt brought none. */
   error?: string;
+  /** Why older backups than those that are kept are still in the bucket. */
+  unpruned?: string;
 }
 
 export const LAST_BACKUP = "/var/lib/hermes/last-backup.json";
 
-async function toBucket(host: Host): Promise<object> {
+async function toBucket(host: Host, retry: number): Promise<object> {
+  // Only a killed attempt gets here: the last one that fails ends with GAVE_UP.
+  if (retry > RETRIES) throw new Error(`${RETRIES} retries failed: the timer's next time counts`);
   const { bucket, target } = bucketOf(host);
-  let made: MadeBackup | undefined;
-  try {
-    made = await makeUnderLock(host, target.recipient);
+  const store = async (made: MadeBackup): Promise<void> => {
     const key = target.prefix + made.name;
     await putFile(bucket, key, host.path(made.path), made);
-    const stored = await sizeOf(bucket, key);
-    if (stored !== made.bytes) throw new Error(`the bucket has ${stored} bytes of ${made.name}, not ${made.bytes}`);
-    writePrivate(host, LAST_BACKUP, JSON.stringify({ name: made.name } satisfies LastBackup));
-    const there = (await list(bucket, target.prefix)).map((each) => each.key.slice(target.prefix.length));
-    const removed = expired(there, target.keep);
-    for (const name of removed) await remove(bucket, target.prefix + name);
-    const kept = there.filter((each) => backupTime(each) !== undefined).length - removed.length;
+    const there = await sizeOf(bucket, key);
+    if (there !== made.bytes) throw new Error(`the bucket has ${there} bytes of ${made.name}, not ${made.bytes}`);
+    note(host, { name: made.name });
+  };
+  try {
+    const { recipient } = target;
+    const make = () => makeUnderLock(host, recipient);
+    const delivery = { recipient, now: Date.now(), retry: retry > 0, make, store };
+    const { made, ...more } = await deliver(host, delivery);
     const { name, bytes, sha256, files, openclaw } = made;
-    return { name, key, bytes, sha256, files, openclaw, removed, kept };
+    const pruned = await prune(bucket, target);
+    if (pruned.unpruned !== undefined) note(host, { name, unpruned: pruned.unpruned });
+    return { name, key: target.prefix + name, bytes, sha256, files, openclaw, ...more, ...pruned };
   } catch (error) {
     const before = JSON.parse(readText(host, LAST_BACKUP) ?? "{}") as LastBackup;
-    const failed: LastBackup = { ...before, error: (error as Error).message };
-    writePrivate(host, LAST_BACKUP, JSON.stringify(failed));
+    note(host, { ...before, error: (error as Error).message });
     throw error;
-  } finally {
-    if (made !== undefined) rmSync(host.path(made.path), { force: true });
+  }
+}
+
+const note = (host: Host, last: LastBackup): void => writePrivate(host, LAST_BACKUP, JSON.stringify(last));
+
+interface Pruned {
+  /** Names of those that are gone. */
+  removed: string[];
+  /** How many are there now. Absent: the bucket does not say. */
+  kept?: number;
+  unpruned?: string;
+}
+
+/** Never fails: the new backup is stored, and to make and send another one would not help. */
+async function prune(bucket: Bucket, target: BackupTarget): Promise<Pruned> {
+  const removed: string[] = [];
+  try {
+    const there = (await list(bucket, target.prefix)).map((each) => each.key.slice(target.prefix.length));
+    for (const each of expired(there, target.keep)) {
+      await remove(bucket, target.prefix + each);
+      removed.push(each);
+    }
+    return { removed, kept: there.filter((each) => backupTime(each) !== undefined).length - removed.length };
+  } catch (error) {
+    return { removed, unpruned: (error as Error).message };
   }
 }
 

@@ -17,7 +17,8 @@ export interface ConfigBundle {
   files: Files;
   /** Agent → path in its workspace → file. */
   workspaces: Record<string, Files>;
-  openclaw: { version: string; before: string };
+  /** `sha256`: digest of the tree, or `first-install`. */
+  openclaw: { version: string; before: string; sha256: string };
   node: { version: string; url: string; sha256: string };
   /** Absent: no local model, and what there was of one is removed. */
   ollama?: OllamaSpec;

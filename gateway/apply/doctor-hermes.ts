@@ -9,24 +9,36 @@ import { APPLY_AGAIN, clock, fail, ok, output, properties, warn } from "./doctor
 import { describe, isReady, unitState } from "./gateway.ts";
 import type { Host } from "./host.ts";
 import { LOCK_BUSY } from "./lock.ts";
+import type { McpReport } from "./mcp.ts";
+import { deadServers, mcpFix, mcpText } from "./mcp.ts";
+import { probe } from "./mcp-probe.ts";
+import { whyNotReady } from "./not-ready.ts";
 import {
   BACKUP_CONFIG,
   BACKUP_TIMER,
   GATEWAY,
+  LAST_TURN,
   LOCK,
   NODE,
   NODE_CURRENT,
   OPENCLAW_CONFIG,
   OPENCLAW_CURRENT,
+  OPENCLAW_VERSIONS,
   STATE,
   WORKSPACES,
   openclawProgram,
 } from "./places.ts";
+import { installedVersion, isAsInstalled } from "./openclaw-tree.ts";
 import { drift } from "./plan.ts";
+import { scrubber } from "./scrub.ts";
+import { shown } from "./shown.ts";
+import type { LastTurn } from "./status.ts";
 import { localModel } from "./status.ts";
 import { readText, stagedText } from "./store.ts";
 import { readJournal } from "./transaction.ts";
-import { diskFault, readEntry } from "./tree.ts";
+import { diskFault, readEntry, saySetAside, setAsides } from "./tree.ts";
+import type { AgentTurn } from "./turn.ts";
+import { failedText, privacyAdvice } from "./turn.ts";
 
 const BOOTSTRAP = "/var/lib/hermes/bootstrap.json";
 
@@ -69,9 +81,15 @@ const files: Check = async ({ host, applied }) => {
 const workspaces: Check = async ({ host, applied }) => {
   if (applied.config === undefined) return undefined;
   const edited = drifted(host, applied).filter((path) => path.startsWith(`${WORKSPACES}/`));
+  const aside = setAsides(host);
+  if (edited.length === 0 && aside.length > 0)
+    return warn(
+      `set aside: ${aside.map(saySetAside).join("; ")}`,
+      "look at what an agent has put there (hermes ssh ls -la), then remove it",
+    );
   if (edited.length === 0) return ok("the repository's files are as they were applied");
   return warn(
-    `edited on the droplet: ${edited.map((path) => path.slice(WORKSPACES.length + 1)).join(", ")}`,
+    `edited on the droplet: ${edited.map((path) => shown(path.slice(WORKSPACES.length + 1))).join(", ")}`,
     `take the edit over into workspace/, or ${APPLY_AGAIN}: the edited file is kept beside the repository's`,
   );
 };
@@ -106,13 +124,17 @@ const staged: Check = async ({ host, applied }) => {
 const openclaw: Check = async ({ host, applied: { config } }) => {
   const wanted = config?.openclaw.version;
   if (wanted === undefined) return undefined;
-  const link = readEntry(host, OPENCLAW_CURRENT);
-  const current = link.kind === "link" ? link.target : "nothing";
+  const current = installedVersion(host) ?? "nothing";
   if (current !== wanted) return fail(`${OPENCLAW_CURRENT} leads to ${current}, not to ${wanted}`, APPLY_AGAIN);
   if (!existsSync(host.path(openclawProgram(wanted))))
     return fail(
       `OpenClaw ${wanted} is not whole: ${openclawProgram(wanted)} is missing`,
-      `rm -r /opt/openclaw/${wanted} on the droplet, then ${APPLY_AGAIN}`,
+      `${APPLY_AGAIN} installs it again`,
+    );
+  if (!(await isAsInstalled(host, wanted)))
+    return fail(
+      `something in ${OPENCLAW_VERSIONS}/${wanted} is not as it was installed`,
+      `${APPLY_AGAIN} installs it again`,
     );
   return ok(wanted);
 };
@@ -126,7 +148,7 @@ const node: Check = async ({ host, applied: { config } }) => {
   if (runs !== linked)
     return fail(
       `${NODE} is ${runs}, and ${NODE_CURRENT} leads to ${linked}`,
-      `ln -sfn ${NODE_CURRENT}/bin/node ${NODE} on the droplet, or raise hermes:bootstrapRevision`,
+      `ln -sfn ${NODE_CURRENT}/bin/node ${NODE} on the droplet, or raise hermes:bootstrapRevision (state on a volume stays; without one it is LOST)`,
     );
   if (runs !== wanted) return fail(`${runs}, configured is ${wanted}`, `${APPLY_AGAIN} brings ${wanted} back`);
   return ok(runs);
@@ -141,8 +163,10 @@ const gateway: Check = async ({ host, applied }) => {
       return fail(`${disk}; ${describe(unit)}`, "mend the disk: the gateway starts by itself then");
     return fail(describe(unit), gatewayFix(unit));
   }
-  if (!(await isReady(host)))
-    return fail("its unit is active, and /readyz does not say ready", "hermes logs --unit gateway");
+  if (!(await isReady(host))) {
+    const reason = (await whyNotReady(host)) ?? "its unit is active, and /readyz does not say ready";
+    return fail(reason, "hermes logs --unit gateway");
+  }
   const { UnitFileState = "" } = properties(
     await output(host, "systemctl", ["show", GATEWAY, "--property=UnitFileState"]),
   );
@@ -178,46 +202,97 @@ const model: Check = async ({ host, applied }) => {
   return fail(found.error ?? `${found.tag} does not run`, "hermes ssh hermes-apply local");
 };
 
+/** By the last turn that `up` or `hermes status --agent-turn` asked for. Undefined when there was none of this configuration. */
+const models: Check = async ({ host, applied }) => {
+  const last = JSON.parse(readText(host, LAST_TURN) ?? "{}") as Partial<LastTurn>;
+  if (last.turn === undefined || last.configHash !== applied.configHash) return undefined;
+  return modelsFinding(last.turn, Math.floor(((await clock(host)) - Date.parse(last.at ?? "") / 1000) / 3600));
+};
+
+/** Pure. @param hours - since that turn */
+function modelsFinding({ ok: answered, model, failed = [], error = "" }: AgentTurn, hours: number): Finding {
+  const when = `${hours} h ago`;
+  const again = "hermes status --agent-turn asks again";
+  if (!answered) return warn(`no answer ${when}: ${error}`, again);
+  if (failed.length === 0) return ok(`${model ?? "an unnamed model"} answered ${when}`);
+  return warn(
+    `${model ?? "another model"} answered ${when}, because these did not: ${failedText(failed)}`,
+    `${privacyAdvice(failedText(failed)) ?? "where that lasts, put the model that answers first: hermes:models.primary"}; ${again}`,
+  );
+}
+
+/** Asks them: their programs run for this, as the gateway would run them. */
+const mcp: Check = async ({ host, applied }) => {
+  const version = applied.config?.openclaw.version;
+  if (version === undefined) return undefined;
+  const report = await probe(host, applied, version, scrubber(applied.secrets));
+  return report === undefined ? undefined : mcpFinding(report);
+};
+
+/** Pure. */
+export function mcpFinding(report: McpReport): Finding {
+  const dead = deadServers(report);
+  if (dead.length === 0) return ok(report.servers.map(mcpText).join("; "));
+  const said = ({ lines = [] }: (typeof dead)[number]) =>
+    lines.length === 0 ? "" : `; its last lines: ${lines.join(" | ")}`;
+  const alive = report.servers.filter((server) => server.ok).map(mcpText);
+  return fail(
+    [...dead.map((server) => `${mcpText(server)}${said(server)}`), ...alive].join("; "),
+    dead.map(mcpFix).join("; "),
+  );
+}
+
+/** systemd's word for a timer that is active and has no next run. */
+const ELAPSED = "elapsed";
+const NO_NEXT_RUN = `${BACKUP_TIMER} has no next run: no time of its schedule is still to come`;
+
 /** Only where a bucket is wanted; what is made by hand is the operator's to watch. */
 const backup: Check = async ({ host }) => {
   if (readText(host, BACKUP_CONFIG) === undefined) return undefined;
-  const { ActiveState = "", LastTriggerUSec = "" } = properties(
-    await output(host, "systemctl", [
-      "show",
-      BACKUP_TIMER,
-      "--property=ActiveState",
-      "--property=LastTriggerUSec",
-      "--timestamp=unix",
-    ]),
-  );
+  const show = ["show", BACKUP_TIMER, "--property=ActiveState,SubState,LastTriggerUSec", "--timestamp=unix"];
+  const timer = properties(await output(host, "systemctl", show));
+  const { ActiveState = "", SubState, LastTriggerUSec = "" } = timer;
   if (ActiveState !== "active") return fail(`${BACKUP_TIMER} is ${ActiveState || "not there"}`, APPLY_AGAIN);
-  const { name = "", error } = JSON.parse(readText(host, LAST_BACKUP) ?? "{}") as LastBackup;
+  if (SubState === ELAPSED) return fail(NO_NEXT_RUN, "set hermes:backup.schedule to a time that comes, then pulumi up");
+  const { name = "", error, unpruned } = JSON.parse(readText(host, LAST_BACKUP) ?? "{}") as LastBackup;
   const madeMs = backupTime(name);
   return backupFinding({
     now: await clock(host),
     ...(madeMs === undefined ? {} : { made: madeMs / 1000 }),
     ...(/^@\d+/.test(LastTriggerUSec) ? { due: Number(LastTriggerUSec.slice(1)) } : {}),
     ...(error === undefined ? {} : { error }),
+    ...(unpruned === undefined ? {} : { unpruned }),
   });
 };
 
 /** What a backup of a full volume may take, in seconds. */
 const BACKUP_SECONDS = 2 * 3600;
 
-/**
- * Pure: what the newest backup is worth. Whatever the schedule is: something has to come of each time the timer went off.
- *
- * @param times - seconds since 1970: now, when the newest was made, when the timer last went off
- */
-export function backupFinding(times: { now: number; made?: number; due?: number; error?: string }): Finding {
-  const { now, made, due, error } = times;
+interface BackupFacts {
+  /** These three are seconds since 1970: now, when the newest was made, when the timer last went off. */
+  now: number;
+  made?: number;
+  due?: number;
+  /** Why the last attempt failed. */
+  error?: string;
+  /** Why older backups were not removed. */
+  unpruned?: string;
+}
+
+/** Pure: what the newest backup is worth. Whatever the schedule is: something has to come of each time the timer went off. */
+export function backupFinding({ now, made, due, error, unpruned }: BackupFacts): Finding {
   const again = "hermes backup --to-bucket; hermes ssh journalctl -u hermes-backup";
   const newest =
     made === undefined ? "none in the bucket yet" : `the newest is ${Math.floor((now - made) / 3600)} h old`;
   if (error !== undefined) return fail(`the last one failed, ${newest}: ${error}`, again);
   if (made === undefined) return warn(newest, again);
   const lacking = due !== undefined && made < due && now - due > BACKUP_SECONDS;
-  return lacking ? warn(`nothing came of the timer's last time, ${newest}`, again) : ok(newest);
+  if (lacking) return warn(`nothing came of the timer's last time, ${newest}`, again);
+  if (unpruned === undefined) return ok(newest);
+  return warn(
+    `${newest}; older ones were not removed: ${unpruned}`,
+    "let the bucket's key list and delete objects below the prefix, then hermes backup --to-bucket",
+  );
 }
 
 export const HERMES_CHECKS: Record<string, Check> = {
@@ -233,5 +308,7 @@ export const HERMES_CHECKS: Record<string, Check> = {
   node,
   restarts,
   backup,
+  models,
+  "mcp servers": mcp,
   "local model": model,
 };

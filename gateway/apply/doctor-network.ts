@@ -133,7 +133,7 @@ const tailscale = async (host: Host): Promise<TailscaleStatus> =>
 
 /** The state on the volume wakes up as the same node; without a way in that is left, a new droplet gets a new key. */
 const LOST =
-  "hermes ssh systemctl restart tailscaled; else pulumi config set hermes:bootstrapRevision one higher, pulumi up";
+  "hermes ssh systemctl restart tailscaled; else pulumi config set hermes:bootstrapRevision one higher, pulumi up (state on a volume stays; without one it is LOST)";
 
 const tailnet: Check = async ({ host }) => {
   const { BackendState, Health, Self } = await tailscale(host);

@@ -4,6 +4,7 @@ import { changedAt, clock, DAY_SECONDS, day, fail, ok, output, properties, size,
 import { contentOf } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { AGENT, AGENT_WORKSPACES, UNITS } from "./places.ts";
+import { shown } from "./shown.ts";
 import { readText } from "./store.ts";
 
 /** The gateway's own unit is looked at together with its readiness. */
@@ -31,7 +32,10 @@ const unit =
     } = properties(await output(host, "systemctl", ["show", name, wanted]));
     const log = `hermes ssh journalctl -u ${name} -n 30`;
     if (LoadState !== "loaded")
-      return fail(`${LoadState ?? "unknown to systemd"}`, "pulumi up; if it stays, raise hermes:bootstrapRevision");
+      return fail(
+        `${LoadState ?? "unknown to systemd"}`,
+        "pulumi up; if it stays, raise hermes:bootstrapRevision (state on a volume stays; without one it is LOST)",
+      );
     if (ActiveState !== "active")
       return fail(
         `${ActiveState} (${SubState}), last result ${Result}`,
@@ -145,14 +149,64 @@ const disk: Check = async ({ host }) => {
   const found = all
     .map(({ target, bytes, free }) => `${place(target)} ${size(free)} free of ${size(bytes)}`)
     .join(", ");
-  return worst(found, all, spaceLevel);
+  return withCulprit(host, worst(found, all, spaceLevel), all, spaceLevel, "bytes");
 };
 
 const inodes: Check = async ({ host }) => {
   const all = (await spaces(host)).filter((space) => space.inodes > 0);
   const percent = ({ inodes, freeInodes }: Space) => Math.round((freeInodes / inodes) * 100);
-  return worst(all.map((space) => `${place(space.target)} ${percent(space)} % free`).join(", "), all, inodeLevel);
+  const found = all.map((space) => `${place(space.target)} ${percent(space)} % free`).join(", ");
+  return withCulprit(host, worst(found, all, inodeLevel), all, inodeLevel, "files");
 };
+
+/** Names who takes the volume: agents' workspaces are on it. */
+async function withCulprit(
+  host: Host,
+  finding: Finding,
+  spaces: Space[],
+  levelOf: (space: Space) => Finding["level"],
+  by: "bytes" | "files",
+): Promise<Finding> {
+  const isFull = spaces.some((space) => place(space.target) === "volume" && levelOf(space) !== "ok");
+  if (!isFull) return finding;
+  const largest = await largestFolder(host, VOLUME_MOUNT, by);
+  return largest === undefined ? finding : { ...finding, found: `${finding.found}; most of it in ${largest}` };
+}
+
+const VOLUME_MOUNT = "/srv/hermes";
+/** Folders of a workspace, and one level of what agents make in them. */
+const CULPRIT_DEPTH = 5;
+
+/** Pure: of the output of `du --null`, the folder that is not explained by one folder in it. */
+export function largestOf(du: string, top: string): { path: string; amount: number } | undefined {
+  const all = du
+    .split("\0")
+    .map((line) => /^(\d+)\t(.*)$/s.exec(line))
+    .flatMap((match) => (match === null ? [] : [{ amount: Number(match[1]), path: match[2] ?? "" }]));
+  let found = all.find(({ path }) => path === top);
+  for (;;) {
+    const parent: typeof found = found;
+    if (parent === undefined) return undefined;
+    const inside = all.filter(
+      ({ path }) => path.startsWith(`${parent.path}/`) && !path.slice(parent.path.length + 1).includes("/"),
+    );
+    const largest = inside.sort((a, b) => b.amount - a.amount)[0];
+    if (largest === undefined || largest.amount * 2 < parent.amount) return parent;
+    found = largest;
+  }
+}
+
+/** du opens folder by folder, follows no link, and gets a minute: an agent chooses how much there is. */
+async function largestFolder(host: Host, top: string, by: "bytes" | "files"): Promise<string | undefined> {
+  const what = by === "files" ? ["--inodes"] : ["--block-size=1"];
+  const args = ["--one-file-system", "--null", `--max-depth=${CULPRIT_DEPTH}`, ...what, "--", top];
+  const { stdout } = await host.run("nice", ["du", ...args], { timeoutMs: 60_000 });
+  // Empty when it took too long: the finding stands without it.
+  const largest = largestOf(stdout, top);
+  if (largest === undefined) return undefined;
+  const { path, amount } = largest;
+  return `${shown(path)} (${by === "files" ? `${amount} files` : size(amount)})`;
+}
 
 function worst(found: string, spaces: Space[], levelOf: (space: Space) => Finding["level"]): Finding {
   for (const level of ["fail", "warn"] as const) {

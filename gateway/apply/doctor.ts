@@ -1,16 +1,17 @@
-// What is wrong with this droplet, and what mends it. Changes nothing.
+// What is wrong with this droplet, and how to fix it. Changes nothing but the note of what the MCP servers answered.
 import { describe, lastLines, unitState } from "./gateway.ts";
 import type { Check, Finding, Patient } from "./doctor-findings.ts";
 import { APPLY_AGAIN, clock, fail, warn } from "./doctor-findings.ts";
 import { HERMES_CHECKS } from "./doctor-hermes.ts";
 import { NETWORK_CHECKS } from "./doctor-network.ts";
 import { SYSTEM_CHECKS } from "./doctor-system.ts";
+import { TEMPORARY_CHECKS } from "./doctor-temporary.ts";
 import type { Host } from "./host.ts";
-import { OPENCLAW_CURRENT } from "./places.ts";
+import { installedVersion } from "./openclaw-tree.ts";
 import { scrubber } from "./scrub.ts";
+import { shown } from "./shown.ts";
 import type { Applied } from "./store.ts";
 import { emptyManifest, readApplied } from "./store.ts";
-import { readEntry } from "./tree.ts";
 
 interface Checked extends Finding {
   name: string;
@@ -28,7 +29,7 @@ export interface Diagnosis {
   checks: Checked[];
 }
 
-const CHECKS: Record<string, Check> = { ...HERMES_CHECKS, ...NETWORK_CHECKS, ...SYSTEM_CHECKS };
+const CHECKS: Record<string, Check> = { ...HERMES_CHECKS, ...NETWORK_CHECKS, ...SYSTEM_CHECKS, ...TEMPORARY_CHECKS };
 
 export async function doctor(host: Host): Promise<Diagnosis> {
   const { applied, problem } = books(host);
@@ -39,10 +40,9 @@ export async function doctor(host: Host): Promise<Diagnosis> {
     if (finding !== undefined) checks.push(cleaned(name, finding, scrub));
   }
   await sayFindings(host, checks, scrub);
-  const current = readEntry(host, OPENCLAW_CURRENT);
   return {
     ok: checks.every(({ level }) => level !== "fail"),
-    version: current.kind === "link" ? current.target : "",
+    version: installedVersion(host) ?? "",
     configHash: applied.configHash ?? "",
     time: await clock(host).catch(() => 0),
     checks,
@@ -69,7 +69,7 @@ function books(host: Host): { applied: Applied; problem?: Checked } {
 
 /** Findings quote files' names, units' results and programs' last words. */
 function cleaned(name: string, { level, found, fix }: Finding, scrub: (text: string) => string): Checked {
-  const line = (text: string) => scrub(text).replace(/\p{Cc}+/gu, " ");
+  const line = (text: string) => shown(scrub(text).replace(/\p{Cc}+/gu, " "));
   return { name, level, found: line(found), ...(fix === undefined ? {} : { fix: line(fix) }) };
 }
 

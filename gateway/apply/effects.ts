@@ -9,6 +9,7 @@ import {
   OPENCLAW_CURRENT,
   OPENCLAW_ENVIRONMENT,
   SECRETS,
+  SSH_SOCKET,
   SWAP,
   UNITS,
   VOLUME,
@@ -23,6 +24,8 @@ export interface Effects {
   journald: boolean;
   nftables: boolean;
   sshd: boolean;
+  /** Who may open systemd's socket to sshd. */
+  sshSocket: boolean;
   agent: boolean;
   /** When backups are made. */
   backupTimer: boolean;
@@ -61,11 +64,13 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
     journald: any((path) => path.startsWith("/etc/systemd/journald.conf.d/")),
     nftables: any((path) => path.startsWith("/etc/hermes/nftables") || ofUnit(path, "hermes-nftables.service")),
     sshd: any((path) => path.startsWith("/etc/ssh/")),
+    sshSocket: any((path) => ofUnit(path, SSH_SOCKET)),
     agent: any(
       (path) =>
         [AGENT, AGENT_WORKSPACES].some((unit) => ofUnit(path, unit)) ||
         path.startsWith("/etc/hermes-agent/") ||
-        path.endsWith("/agent-setup.sh"),
+        path.endsWith("/agent-setup.sh") ||
+        path.endsWith("/show-workspaces.mjs"),
     ),
     backupTimer: any((path) => ofUnit(path, BACKUP_TIMER)),
     swap: paths.includes(SWAP),

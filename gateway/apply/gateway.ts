@@ -1,6 +1,18 @@
 // The running gateway: its unit, its readiness, what it says in the journal, and its own command line.
-import type { Host, RunOptions, RunResult } from "./host.ts";
-import { COMPILE_CACHE, GATEWAY, NODE, OPENCLAW_CONFIG, READY_URL, STATE, openclawProgram } from "./places.ts";
+import type { Host, RunResult } from "./host.ts";
+import { logEntry } from "./log-entry.ts";
+import { whyNotReady } from "./not-ready.ts";
+import {
+  COMPILE_CACHE,
+  EMPTY_CACHES,
+  GATEWAY,
+  NODE,
+  OPENCLAW_CONFIG,
+  READY_URL,
+  STATE,
+  openclawProgram,
+} from "./places.ts";
+import { asGateway, type SandboxOptions } from "./sandbox.ts";
 
 export interface Unit {
   /** systemd's ActiveState; "active" only when its ExecStartPost found it ready. */
@@ -63,16 +75,26 @@ export async function waitReady(host: Host, since: number, timeoutMs: number): P
     }
     if (["failed", "inactive"].includes(unit.active) && !unit.busy) return describe(unit);
     if (unit.restarts >= since + 2) return `it ended again and again while starting: ${describe(unit)}`;
-    if (host.now() >= end) return `not ready after ${Math.round(timeoutMs / 1000)} s: ${describe(unit)}`;
+    if (host.now() >= end) return tooLate(await whyNotReady(host), timeoutMs, unit);
     await host.sleep(500);
   }
+}
+
+/** The reason first, where the gateway names one: a person may read the first line only. */
+function tooLate(reason: string | undefined, timeoutMs: number, unit: Unit): string {
+  const late = `not ready after ${Math.round(timeoutMs / 1000)} s: ${describe(unit)}`;
+  return reason === undefined ? late : `${reason}\n  (${late})`;
 }
 
 /** Queues the job; {@link waitReady} sees how it goes. */
 export async function start(host: Host, verb: "start" | "restart"): Promise<void> {
   await host.run("systemctl", ["reset-failed", GATEWAY]);
+  // Not in the gateway's unit, where other folders are mounted over them.
+  await asGateway(host, [EMPTY_CACHES], { timeoutMs: 60_000 });
   // Without waiting: a gateway that cannot start is seen by its restarts, long before systemctl's time is up.
-  await host.run("systemctl", ["--no-block", verb, GATEWAY]);
+  const queue = () => host.run("systemctl", ["--no-block", verb, GATEWAY]);
+  // A gateway that was just put back must not stay down because systemd did not take one command.
+  if ((await queue()).code !== 0) await queue();
 }
 
 /** The journal's end, to read on from. */
@@ -94,14 +116,21 @@ export async function lastLines(host: Host, count = 15, unit = GATEWAY): Promise
     .map((line) => message(line).slice(0, 500));
 }
 
-/** The gateway logs JSON; its message is what a person wants. */
+/** What the gateway says of its own start and settings. Other parts may quote what people and agents said. */
+const OWN = /^gateway(\/(config|health-monitor|heartbeat|plugins|reload|secrets))?$/;
+/** Connections to a messenger: why one was refused, but not what arrived. */
+const CHANNEL = /(^|\/)channels\//;
+
+/**
+ * The gateway logs JSON; its message is what a person wants. These lines are printed where a command failed, which may be
+ * the log of a forge's job: whatever could hold a conversation stays on the droplet.
+ */
 function message(line: string): string {
-  try {
-    const { level, message } = JSON.parse(line) as { level?: string; message?: string };
-    return message === undefined ? line : `${level ?? ""} ${message}`.trim();
-  } catch {
-    return line;
-  }
+  const { level = "", subsystem, message } = logEntry(line) ?? {};
+  if (message === undefined) return line;
+  const isOwn = subsystem === undefined || OWN.test(subsystem);
+  if (isOwn || (CHANNEL.test(subsystem) && /^(warn|error|fatal)$/.test(level))) return `${level} ${message}`.trim();
+  return `${level} (${subsystem}: a line that may quote a conversation; hermes logs --unit gateway shows it)`.trim();
 }
 
 /** What the journal says about a replaced openclaw.json (wording of dist/server-reload-managed-*.mjs in OpenClaw 2026.9.6). */
@@ -126,34 +155,32 @@ export async function waitReload(host: Host, cursor: string | undefined): Promis
   }
 }
 
-export interface CommandOptions {
+export interface CommandOptions extends SandboxOptions {
   version: string;
   /** @default the Node that runs the gateway */
   node?: string;
-  timeoutMs: number;
   configPath?: string;
   stateDir?: string;
+  /** A program with its arguments that runs OpenClaw. */
+  launcher?: string[];
 }
 
-/** One OpenClaw command in the gateway's account. Each takes 1 to 7 s. */
+/** What an OpenClaw command needs to know. */
+export const commandEnvironment = (stateDir = STATE, configPath = OPENCLAW_CONFIG): Record<string, string> => ({
+  HOME: stateDir,
+  OPENCLAW_STATE_DIR: stateDir,
+  OPENCLAW_CONFIG_PATH: configPath,
+  OPENCLAW_CONFIG_READONLY: "1",
+  OPENCLAW_NO_AUTO_UPDATE: "1",
+  OPENCLAW_NO_RESPAWN: "1",
+  NODE_USE_SYSTEM_CA: "1",
+  // The gateway's own: a new version that looked at the configuration starts with a part of its code compiled.
+  NODE_COMPILE_CACHE: COMPILE_CACHE,
+});
+
+/** One OpenClaw command in the gateway's account, in a sandbox. Each takes 1 to 7 s. */
 export function openclaw(host: Host, args: string[], options: CommandOptions): Promise<RunResult> {
-  const env = {
-    HOME: options.stateDir ?? STATE,
-    OPENCLAW_STATE_DIR: options.stateDir ?? STATE,
-    OPENCLAW_CONFIG_PATH: options.configPath ?? OPENCLAW_CONFIG,
-    OPENCLAW_CONFIG_READONLY: "1",
-    OPENCLAW_NO_AUTO_UPDATE: "1",
-    OPENCLAW_NO_RESPAWN: "1",
-    NODE_USE_SYSTEM_CA: "1",
-    // The gateway's own: a new version that looked at the configuration starts with a part of its code compiled.
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
-  };
-  const program = [options.node ?? NODE, openclawProgram(options.version)];
-  return asGateway(host, [...program, ...args], { env, timeoutMs: options.timeoutMs });
-}
-
-/** Any command in the gateway's account. */
-export function asGateway(host: Host, command: string[], options: RunOptions): Promise<RunResult> {
-  const account = ["--reuid=openclaw", "--regid=openclaw", "--init-groups", "--no-new-privs", "--"];
-  return host.run("setpriv", [...account, ...command], options);
+  const env = { ...commandEnvironment(options.stateDir, options.configPath), ...options.env };
+  const program = [...(options.launcher ?? []), options.node ?? NODE, openclawProgram(options.version)];
+  return asGateway(host, [...program, ...args], { ...options, env });
 }

@@ -4,11 +4,12 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync
 import { request } from "node:http";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { LOCK } from "./places.ts";
 
 export interface RunResult {
-  /** Exit code; 127 when the program could not be started, 124 when it took too long. */
+  /** Exit code; 127 when the program could not be started, {@link TIMED_OUT} when it took too long. */
   code: number;
   stdout: string;
   stderr: string;
@@ -17,7 +18,16 @@ export interface RunResult {
 export interface RunOptions {
   timeoutMs?: number;
   env?: Record<string, string>;
+  /** Takes standard output as it comes, in the place of the result. An error of it ends the program. */
+  sink?: (stdout: Readable) => Promise<void>;
 }
+
+/** Exit code of a command that was ended because its time was up; the one of timeout(1). */
+export const TIMED_OUT = 124;
+
+/** Characters of standard error that are kept, the last ones: what a program complains of may be an agent's to choose. */
+const STDERR_MAX = 100_000;
+const STDOUT_MAX = 16 * 1024 * 1024;
 
 interface AskOptions {
   timeoutMs: number;
@@ -33,6 +43,8 @@ interface Disk {
   device: number;
   /** Bytes that anybody may still take. */
   free: number;
+  /** Files that may still be made; undefined where the file system does not count them. */
+  freeFiles?: number;
   writable: boolean;
 }
 
@@ -87,7 +99,7 @@ function heldLock(): number | undefined {
 
 function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
   const lock = heldLock();
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe", ...(lock === undefined ? [] : [lock])],
       env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", ...options.env },
@@ -96,19 +108,31 @@ function run(command: string, args: string[], options: RunOptions = {}): Promise
       killSignal: "SIGKILL",
     });
     const out = { stdout: "", stderr: "" };
-    for (const stream of ["stdout", "stderr"] as const) {
-      child[stream]?.setEncoding("utf8").on("data", (text: string) => (out[stream] += text));
-    }
+    child.stderr
+      ?.setEncoding("utf8")
+      .on("data", (text: string) => (out.stderr = (out.stderr + text).slice(-STDERR_MAX)));
+    let sunk: Promise<void> = Promise.resolve();
+    if (options.sink === undefined || child.stdout === null)
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        // Other accounts' commands print what they like, and this is root's memory.
+        if (out.stdout.length < STDOUT_MAX) out.stdout += text;
+      });
+    else sunk = options.sink(child.stdout);
+    sunk.catch((error: Error) => (child.kill("SIGKILL"), reject(error)));
     child.on("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
-    child.on("close", (code, signal) => resolve({ code: code ?? (signal === "SIGKILL" ? 124 : 128), ...out }));
+    child.on("close", (code, signal) => {
+      const result = { code: code ?? (signal === "SIGKILL" ? TIMED_OUT : 128), ...out };
+      sunk.then(() => resolve(result), reject);
+    });
   });
 }
 
 function disk(path: string): Disk {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory() !== true && path !== "/") return disk(dirname(path));
-  const { bavail, bsize } = statfsSync(path);
-  return { device: statSync(path).dev, free: bavail * bsize, writable: isWritable(path) };
+  const { bavail, bsize, files, ffree } = statfsSync(path);
+  const freeFiles = files > 0 ? { freeFiles: ffree } : {};
+  return { device: statSync(path).dev, free: bavail * bsize, ...freeFiles, writable: isWritable(path) };
 }
 
 /** open(2)'s O_TMPFILE on Linux: a file without a name, gone when it is closed. */

@@ -1,13 +1,48 @@
-// One hermes-apply runs at a time. The lock is in a folder that only root can enter, because any account that can open a
-// file can lock it.
+// One hermes-apply changes the droplet at a time, and one sends backups. The locks are in a folder that only root can enter,
+// because any account that can open a file can lock it.
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { LOCK } from "./places.ts";
+import { BACKUP_LOCK, LOCK } from "./places.ts";
 
 /** How long a run waits for another one to end. */
-export const LOCK_SECONDS = 60;
+const LOCK_SECONDS = 60;
 /** What flock exits with when the lock was not free in time; no code of hermes-apply's own. */
 export const LOCK_BUSY = 75;
+
+/** They only look, or change nothing of hermes'. */
+const UNLOCKED = ["status", "doctor", "openclaw"];
+
+/** The lock that a run holds; undefined if it needs none. */
+export function lockOf([verb = "", what = ""]: string[]): string | undefined {
+  if (UNLOCKED.includes(verb)) return undefined;
+  return verb === "backup" && what === "bucket" ? BACKUP_LOCK : LOCK;
+}
+
+/**
+ * Runs a command that holds the lock. The lock is the kernel's: gone with that process, and those that it gave it to.
+ *
+ * @throws Error that names the holder when the lock is not free in time
+ */
+export function runLocked(
+  path: string,
+  command: string[],
+  seconds = LOCK_SECONDS,
+): { status: number | null; signal: NodeJS.Signals | null } {
+  const wait = ["--wait", String(seconds), "--conflict-exit-code", String(LOCK_BUSY)];
+  const env = { ...process.env, HERMES_APPLY_LOCKED: "1" };
+  prepareLock(path);
+  const { status, signal, error } = spawnSync("flock", [...wait, "--no-fork", path, ...command], {
+    stdio: "inherit",
+    env,
+  });
+  if (error !== undefined) throw error;
+  if (status !== LOCK_BUSY) return { status, signal };
+  const what = path === BACKUP_LOCK ? "another backup into the bucket" : "another hermes-apply";
+  throw new Error(
+    `${what} is still running after ${seconds} s: ${holderOf(path)}. Run the command again when it has ended.`,
+  );
+}
 
 /** Makes the folder of the lock, closed to everyone but root. */
 export function prepareLock(path = LOCK): void {

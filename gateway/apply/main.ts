@@ -2,22 +2,22 @@
 //
 //   stage program                  this program; unpacked by the stub that the user data brought
 //   stage config | stage secrets   keep a bundle, change nothing
-//   stage deploy-key | stage host-key
-//                                  a further key for root; another host key: the first step of a rotation
+//   stage deploy-key               a further key for root: the first step of a rotation
 //   activate                       make the staged bundles the ones that run
 //   local                          have the local model run that is wanted, and let the gateway name it
 //   recover [--boot]               put back an activation that was cut off
-//   status [--agent-turn]          how the gateway is
+//   status [--agent-turn] [--mcp]  how the gateway is
 //   doctor                         what is wrong with the droplet, and what mends it
-//   backup file RECIPIENT | stage RECIPIENT | bucket | clean
+//   backup file RECIPIENT | stage RECIPIENT | bucket [--timer] | clean
 //                                  the state, encrypted: for the operator to fetch, or into the bucket
 //   restore [--verify]             a decrypted backup from standard input in the place of the state
 //   pair list CHANNEL | approve CHANNEL CODE | devices
 //                                  who may talk to the agents
+//   openclaw ARGUMENT…             OpenClaw's own command line, in the gateway's account; standard output is OpenClaw's
 //
-// Standard output: one JSON line. Standard error: for people, secrets taken out.
+// Standard output: one JSON line, but OpenClaw's own for `openclaw`. Standard error: for people, secrets taken out.
 // Exit status: 0 done or nothing to do; 1 refused, nothing changed; 2 failed and rolled back, the gateway is ready on
-// the old state; 3 failed, and the gateway is not ready.
+// the old state; 3 failed, and the gateway is not ready; 69 the timer's backup failed, and is not retried.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { activate, recovery } from "./activate.ts";
@@ -26,19 +26,15 @@ import { parseActivation } from "./bundle.ts";
 import { doctor } from "./doctor.ts";
 import type { Host } from "./host.ts";
 import { realHost } from "./host.ts";
-import { holderOf, LOCK_BUSY, LOCK_SECONDS, prepareLock } from "./lock.ts";
-import { authorise, becomeHost } from "./keys.ts";
+import { authorise } from "./keys.ts";
 import { local } from "./local.ts";
-import { LOCK } from "./places.ts";
+import { lockOf, runLocked } from "./lock.ts";
+import { openclawCommand } from "./openclaw-command.ts";
 import { pair } from "./pair.ts";
 import { restore } from "./restore.ts";
+import { failureCode, retryOf } from "./retry.ts";
 import { status } from "./status.ts";
 import { stage } from "./store.ts";
-
-/** They only look. */
-const UNLOCKED = ["status", "doctor"];
-/** Uploads may take long; what it makes it makes by a second hermes-apply. */
-const UPLOADS = "backup bucket";
 
 async function main(host: Host, verbs: string[]): Promise<number> {
   if (verbs[0] === "pair") {
@@ -46,9 +42,15 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     print(reply);
     return reply.ok ? 0 : 3;
   }
+  if (verbs[0] === "openclaw") return await openclawCommand(host, verbs.slice(1));
   if (verbs[0] === "backup") {
     print(await backup(host, verbs.slice(1)));
     return 0;
+  }
+  if (verbs[0] === "status" && verbs.slice(1).every((option) => ["--agent-turn", "--mcp"].includes(option))) {
+    const found = await status(host, { agentTurn: verbs.includes("--agent-turn"), mcp: verbs.includes("--mcp") });
+    print(found);
+    return found.ok ? 0 : 3;
   }
   switch (verbs.join(" ")) {
     case "stage config":
@@ -64,9 +66,6 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     }
     case "stage deploy-key":
       print(authorise(host, readFileSync(0, "utf8")));
-      return 0;
-    case "stage host-key":
-      print(await becomeHost(host, readFileSync(0, "utf8")));
       return 0;
     case "restore":
     case "restore --verify": {
@@ -85,12 +84,6 @@ async function main(host: Host, verbs: string[]): Promise<number> {
       print(reply);
       return code;
     }
-    case "status":
-    case "status --agent-turn": {
-      const found = await status(host, { agentTurn: verbs.includes("--agent-turn") });
-      print(found);
-      return found.ok ? 0 : 3;
-    }
     case "doctor": {
       const found = await doctor(host);
       print(found);
@@ -98,28 +91,18 @@ async function main(host: Host, verbs: string[]): Promise<number> {
     }
     default:
       throw new Error(
-        "usage: hermes-apply stage config|secrets|deploy-key|host-key|activate|local|recover [--boot]|" +
-          "status [--agent-turn]|doctor|backup|restore|pair",
+        "usage: hermes-apply stage config|secrets|deploy-key|activate|local|recover [--boot]|" +
+          "status [--agent-turn] [--mcp]|doctor|backup|restore|pair|openclaw",
       );
   }
 }
 
 const print = (reply: object): void => void process.stdout.write(`${JSON.stringify(reply)}\n`);
 
-/** The kernel's lock: gone with the process that holds it, and those that this one started. */
-function underLock(args: string[]): number {
-  const self = [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args];
-  const env = { ...process.env, HERMES_APPLY_LOCKED: "1" };
-  const wait = ["--wait", String(LOCK_SECONDS), "--conflict-exit-code", String(LOCK_BUSY)];
-  const flock = [...wait, "--no-fork", LOCK, ...self];
-  prepareLock();
-  const { status, signal, error } = spawnSync("flock", flock, { stdio: "inherit", env });
-  if (error !== undefined) throw error;
+function underLock(lock: string, args: string[]): number {
+  const { status, signal } = runLocked(lock, [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args]);
   if (signal !== null && ["activate", "local", "restore"].includes(args[0] ?? "")) return afterKill(args, signal);
-  if (status !== LOCK_BUSY) return status ?? 3;
-  throw new Error(
-    `another hermes-apply is still running after ${LOCK_SECONDS} s: ${holderOf()}. Run the command again when it has ended.`,
-  );
+  return status ?? 3;
 }
 
 /** Killed alone, by the kernel for memory or by a person: the gateway may be stopped, with half of the new files. */
@@ -135,13 +118,13 @@ function afterKill([verb = ""]: string[], signal: NodeJS.Signals): number {
 
 async function run(verbs: string[]): Promise<number> {
   try {
-    const free = UNLOCKED.includes(verbs[0] ?? "") || verbs.join(" ") === UPLOADS;
-    const locked = free || process.env["HERMES_APPLY_LOCKED"] === "1";
-    return locked ? await main(realHost(), verbs) : underLock(verbs);
+    const lock = process.env["HERMES_APPLY_LOCKED"] === "1" ? undefined : lockOf(verbs);
+    return lock === undefined ? await main(realHost(), verbs) : underLock(lock, verbs);
   } catch (error) {
     process.stderr.write(`hermes-apply: ${(error as Error).message}\n`);
+    if (verbs[0] === "openclaw") return 1;
     print({ ok: false, error: (error as Error).message });
-    return 1;
+    return verbs.join(" ") === "backup bucket --timer" ? failureCode(await retryOf(realHost())) : 1;
   }
 }
 

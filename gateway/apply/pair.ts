@@ -2,10 +2,10 @@
 import { Refused } from "./bundle.ts";
 import { openclaw } from "./gateway.ts";
 import type { Host } from "./host.ts";
-import { OPENCLAW_CURRENT } from "./places.ts";
+import { TIMED_OUT } from "./host.ts";
+import { installedVersion } from "./openclaw-tree.ts";
 import { scrubber } from "./scrub.ts";
 import { readApplied } from "./store.ts";
-import { readEntry } from "./tree.ts";
 
 export interface PairReply {
   ok: boolean;
@@ -79,12 +79,13 @@ async function ask(host: Host, args: string[]): Promise<{ said?: Fields; error?:
 }
 
 async function command(host: Host, args: string[]): Promise<{ code: number; stdout: string; words: string }> {
-  const link = readEntry(host, OPENCLAW_CURRENT);
-  if (link.kind !== "link") throw new Refused("OpenClaw is not installed yet");
-  const { code, stdout, stderr } = await openclaw(host, args, { version: link.target, timeoutMs: TIMEOUT_MS });
+  const version = installedVersion(host);
+  if (version === undefined) throw new Refused("OpenClaw is not installed yet");
+  const { code, stdout, stderr } = await openclaw(host, args, { version, timeoutMs: TIMEOUT_MS });
   const scrub = scrubber(readApplied(host).secrets);
-  const end = code === 124 ? `took longer than ${TIMEOUT_MS / 1000} s` : `ended with ${code}`;
-  const words = scrub(`${stdout}\n${stderr}`.trim().slice(-500));
+  const end = code === TIMED_OUT ? `took longer than ${TIMEOUT_MS / 1000} s` : `ended with ${code}`;
+  // Before it is cut: a part of a secret would not be recognised.
+  const words = scrub(`${stdout}\n${stderr}`).trim().slice(-500);
   return { code, stdout, words: `openclaw ${args.slice(0, 2).join(" ")} ${end}: ${words}` };
 }
 

@@ -3,9 +3,10 @@ import type { ConfigBundle, SecretsBundle } from "./bundle.ts";
 import { sha256 } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { NODE_CURRENT, OPENCLAW_CURRENT, WORKSPACES } from "./places.ts";
+import { shown } from "./shown.ts";
 import type { Manifest } from "./store.ts";
 import type { Wanted } from "./tree.ts";
-import { isAs, readEntry, wantedFile } from "./tree.ts";
+import { beside, isAs, readEntry, wantedFile } from "./tree.ts";
 
 export interface Change {
   path: string;
@@ -61,8 +62,9 @@ function planWorkspace(
     const entry = readEntry(host, path);
     if (entry.kind === "file" && entry.content.equals(wanted.content)) continue;
     if (entry.kind === "file" && sha256(entry.content) !== before[name]) {
-      const kept = `${path}.kept-${sha256(entry.content).slice(0, 8)}`;
-      plan.notes.push(`${path} was edited on the droplet: kept as ${kept}`);
+      const folder = path.slice(0, path.lastIndexOf("/") + 1);
+      const kept = folder + beside(path.slice(folder.length), `.kept-${sha256(entry.content).slice(0, 8)}`);
+      plan.notes.push(`${shown(path)} was edited on the droplet: kept as ${shown(kept)}`);
       plan.changes.push({ path: kept, wanted: entry });
     }
     plan.changes.push({ path, wanted });
@@ -74,7 +76,7 @@ function planWorkspace(
     if (entry.kind === "file" && sha256(entry.content) === hash)
       plan.changes.push({ path, wanted: { kind: "absent" } });
     else if (entry.kind !== "absent")
-      plan.notes.push(`${path} is gone from the repository, but was edited here: left to the agent`);
+      plan.notes.push(`${shown(path)} is gone from the repository, but was edited here: left to the agent`);
   }
   if (files !== undefined) plan.manifest.workspaces[agent] = hashes;
 }

@@ -26,7 +26,15 @@ interface Call {
 }
 
 /** The bucket said no, or could not be reached. */
-export class BucketError extends Error {}
+export class BucketError extends Error {
+  /** Another attempt may bring what this one did not. */
+  readonly passing: boolean;
+
+  constructor(message: string, passing = false) {
+    super(message);
+    this.passing = passing;
+  }
+}
 
 /** Seconds without a byte after which a transfer is given up. */
 const SILENCE_S = "60";
@@ -112,15 +120,48 @@ function element(xml: string, name: string): string | undefined {
   );
 }
 
-/** An answer of 2xx. @throws BucketError that says what was asked for, and never with which key */
-async function send(bucket: Bucket, call: Call): Promise<{ body: string; length: number }> {
+/** Seconds between attempts: a service that is overloaded, or a line that is down for a moment. */
+const PAUSES_S = [1, 5, 25];
+
+/** An answer of 2xx, asked for again where another attempt may bring it. @throws BucketError */
+const send = (bucket: Bucket, call: Call): Promise<Reply> => persistently(() => attempt(bucket, call));
+
+interface Reply {
+  body: string;
+  length: number;
+}
+
+/** @param pause waits so many seconds; tests do not */
+export async function persistently<T>(
+  work: () => Promise<T>,
+  pause: (seconds: number) => Promise<unknown> = sleep,
+): Promise<T> {
+  for (const seconds of PAUSES_S)
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof BucketError) || !error.passing) throw error;
+      await pause(seconds);
+    }
+  return await work();
+}
+
+const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** Whether it may be over at the next attempt: no answer, too many requests, a fault of the service's own. */
+export const isPassing = (status: number): boolean => status === 0 || status === 408 || status === 429 || status >= 500;
+
+/** @throws BucketError that says what was asked for, and never with which key */
+async function attempt(bucket: Bucket, call: Call): Promise<Reply> {
   const { code, stdout, stderr } = await curl(curlConfig(bucket, call));
   const [, words = "", status = "0", length = ""] = /^([\s\S]*?)(\d{3}) (\d*)$/.exec(stderr) ?? [stderr, stderr];
   if (code === 0 && /^2/.test(status)) return { body: stdout, length: Number(length) };
   const what = `${call.method} ${bucket.endpoint}/${bucket.bucket}${call.key === "" ? "" : `/${call.key}`}`;
   const said = [element(stdout, "Code"), element(stdout, "Message")].filter((part) => part !== undefined).join(": ");
   const reached = Number(status) > 0;
-  throw new BucketError(`${what}: ${reached ? `${status} ${said}` : words}`.trim());
+  // An answer that was cut off has the status of one that was not.
+  const passing = isPassing(Number(status)) || /^2/.test(status);
+  throw new BucketError(`${what}: ${reached ? `${status} ${said}` : words}`.trim(), passing);
 }
 
 /** First of its options: nobody's ~/.curlrc counts. */

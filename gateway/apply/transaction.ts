@@ -6,12 +6,13 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { Refused } from "./bundle.ts";
 import type { Host } from "./host.ts";
-import { APPLIED, STATE, TRANSACTION } from "./places.ts";
+import { APPLIED, CACHES, STATE, TRANSACTION } from "./places.ts";
 import type { Change } from "./plan.ts";
 import type { Effects } from "./effects.ts";
+import { removeTree } from "./remove.ts";
 import { readText, writePrivate } from "./store.ts";
 import type { Entry, Wanted } from "./tree.ts";
-import { diskFault, put, readEntry } from "./tree.ts";
+import { diskFault, isOthers, put, readEntry } from "./tree.ts";
 
 export interface Journal {
   phase: "applying" | "committing";
@@ -30,7 +31,7 @@ type OldMeta =
   | { kind: "file"; mode: number; uid: number; gid: number; copy: string };
 
 /** Never copied with the state: the agents' own, and what is made again. */
-const NOT_STATE = ["workspaces", "cache", "tmp", "plugin-skills", "logs"];
+const NOT_STATE = ["workspaces", "cache", "tmp", "plugin-skills", "logs", ...CACHES];
 
 const JOURNAL = `${TRANSACTION}/journal.json`;
 
@@ -74,9 +75,11 @@ function demandRoom(host: Host, changes: Change[], books: (string | Buffer)[]): 
   const writes = changes.map(({ path, wanted }) => ({ path, bytes: lengthOf(contentIn(wanted)) }));
   const needed = new Map<number, number>();
   for (const { path, bytes } of [{ path: TRANSACTION, bytes: 2 * lengthOf(books) }, ...writes]) {
-    const { device } = host.disk(path);
+    // An agent's link must not choose which disk is looked at.
+    const place = isOthers(path) ? STATE : path;
+    const { device } = host.disk(place);
     needed.set(device, (needed.get(device) ?? 0) + bytes + BLOCK_BYTES);
-    const fault = diskFault(host, path, needed.get(device));
+    const fault = diskFault(host, place, needed.get(device));
     if (fault !== undefined) throw new Refused(fault);
   }
 }
@@ -86,7 +89,9 @@ const BLOCK_BYTES = 4096;
 const lengthOf = (texts: (string | Buffer)[]): number => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 
 function keep(host: Host, entry: Entry, copy: string, path: string): OldMeta {
-  if (entry.kind === "other") throw new Error(`${path} is there, and is no file`);
+  // What is in the way in a workspace is set aside, and stays so.
+  if (entry.kind === "other" && isOthers(path)) return { kind: "absent" };
+  if (entry.kind === "other") throw new Error(`${path} is ${entry.what}, not a file. Remove it, then run pulumi up.`);
   if (entry.kind !== "file") return entry;
   const { mode, uid, gid, content } = entry;
   put(host, copy, { kind: "file", content, mode: 0o600, ...host.ids("root:root") });
@@ -110,7 +115,7 @@ function restored(host: Host, old: OldMeta & { path: string }): Wanted {
   return { kind: "file", content: entry.content, mode: old.mode, uid: old.uid, gid: old.gid };
 }
 
-/** Copies OpenClaw's state. The gateway must be stopped: it is a database. */
+/** Copies OpenClaw's state. The gateway must be stopped: it is a database, and no process of its account may be left. */
 export async function saveState(host: Host, journal: Journal): Promise<void> {
   const names = existsSync(host.path(STATE))
     ? readdirSync(host.path(STATE)).filter((name) => !NOT_STATE.includes(name))
@@ -126,8 +131,7 @@ export async function saveState(host: Host, journal: Journal): Promise<void> {
 
 async function restoreState(host: Host, names: string[]): Promise<void> {
   const now = readdirSync(host.path(STATE)).filter((name) => !NOT_STATE.includes(name));
-  for (const name of new Set([...now, ...names]))
-    rmSync(host.path(`${STATE}/${name}`), { recursive: true, force: true });
+  await removeTree(host, ...[...new Set([...now, ...names])].map((name) => `${STATE}/${name}`));
   for (const name of names) await copy(host, host.path(`${TRANSACTION}/state/${name}`), host.path(`${STATE}/${name}`));
   await flush(host, host.path(STATE));
 }

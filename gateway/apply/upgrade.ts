@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ConfigBundle } from "./bundle.ts";
 import { Refused } from "./bundle.ts";
-import { asGateway } from "./gateway.ts";
 import type { Host } from "./host.ts";
 import { NODE, OPENCLAW_CURRENT, OPENCLAW_VERSIONS, STATE, openclawPackage } from "./places.ts";
+import { asGateway, type SandboxOptions } from "./sandbox.ts";
 import type { Applied } from "./store.ts";
 import { readText } from "./store.ts";
 import type { Schemas } from "./versions.ts";
@@ -36,7 +36,8 @@ interface PackageFacts {
   schemas?: Schemas;
 }
 
-function readPackage(host: Host, version: string): PackageFacts {
+/** What the package of an installed version says of itself. */
+export function readPackage(host: Host, version: string): PackageFacts {
   const text = readText(host, openclawPackage(version));
   if (text === undefined) return {};
   const { engines, openclaw } = JSON.parse(text) as {
@@ -50,11 +51,17 @@ function readPackage(host: Host, version: string): PackageFacts {
 /**
  * Of what is on the disk, not of what ran before: a recreated droplet knows nothing of that, and its volume does.
  * Undefined when it can't be told; OpenClaw itself refuses then, and the activation is rolled back.
+ *
+ * @param folder - as the sandbox has it
  */
-async function stateSchemas(host: Host): Promise<Schemas | undefined> {
-  if (!existsSync(host.path(STATE))) return undefined;
+export async function stateSchemas(
+  host: Host,
+  folder = STATE,
+  options: Pick<SandboxOptions, "folders"> = {},
+): Promise<Schemas | undefined> {
+  if (folder === STATE && !existsSync(host.path(folder))) return undefined;
   const program = `${dirname(process.argv[1] ?? "")}/state-schemas.ts`;
-  const { code, stdout, stderr } = await asGateway(host, [NODE, program, STATE], { timeoutMs: 30_000 });
+  const { code, stdout, stderr } = await asGateway(host, [NODE, program, folder], { ...options, timeoutMs: 30_000 });
   try {
     if (code === 0) return schemasOf(JSON.parse(stdout));
   } catch {

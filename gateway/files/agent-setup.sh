@@ -1,13 +1,10 @@
 #!/bin/bash
-# agent-setup.sh up|down: makes the keys between the gateway and the agents' account, and shows that account the
-# workspaces listed in /etc/hermes-agent/workspaces ("FOLDER AGENT" per line).
-# A workspace's files belong to the gateway's account on disk; the mount shows them as the agents' own (and writes
-# theirs as the gateway's), so both read and write the same files, whatever their mode, and backups see one owner.
+# agent-setup.sh up|down: makes the keys between the gateway and the agents' account, and shows that account its
+# workspaces.
 # Exit status: 0 done, 1 failed, reason on stderr, 2 usage.
 set -euo pipefail
 
 readonly KEYS=/etc/openclaw/agent-ssh ETC=/etc/hermes-agent ROOT=/run/hermes-agent
-readonly WORKSPACES=/var/lib/openclaw/workspaces
 
 main() {
   case ${1-} in
@@ -42,19 +39,9 @@ make_keys() {
 }
 
 show_workspaces() {
-  local gateway agent folder name
-  gateway=$(id -u openclaw)
-  agent=$(id -u agent)
   hide_workspaces
   install -d -m 0755 "$ROOT"
-  while read -r folder name; do
-    [ -n "$name" ] || continue
-    install -d -m 0700 -o openclaw -g openclaw "$WORKSPACES" "$WORKSPACES/$name"
-    install -d -m 0755 "$ROOT/$folder"
-    install -d -m 0700 "$ROOT/$folder/workspace"
-    mount --bind -o "nosuid,nodev,X-mount.idmap=u:$gateway:$agent:1 g:$gateway:$agent:1" \
-      "$WORKSPACES/$name" "$ROOT/$folder/workspace"
-  done <"$ETC/workspaces"
+  /usr/local/bin/node /usr/local/lib/hermes/show-workspaces.mjs
 }
 
 hide_workspaces() {

@@ -7,7 +7,7 @@ set -euo pipefail
 readonly WANTED=/etc/hermes/volume MOUNT=/srv/hermes TRIES=30
 
 main() {
-  local gib device left=$TRIES
+  local gib device said left=$TRIES
   read -r gib <"$WANTED"
   device=$(findmnt --noheadings --output SOURCE --mountpoint "$MOUNT") || fail "no volume is mounted on $MOUNT"
   # The kernel hears of the new size a moment after the API has said that it is done.
@@ -16,7 +16,14 @@ main() {
     [ "$left" -gt 0 ] || fail "$device still has $(blockdev --getsize64 "$device") bytes, not $gib GiB"
     sleep 1
   done
-  resize2fs "$device" >/dev/null
+  said=$(resize2fs "$device" 2>&1) || fail "$(refused "$device" "$gib" "$said")"
+}
+
+# What hermes-apply passes on is 500 characters: docs/faults.md has the rest.
+refused() {
+  printf 'the file system on %s could not grow to %s GiB: %s. ' "$1" "$2" "$(tail -n 1 <<<"$3" | cut -c 1-120)"
+  printf 'Nothing is lost: it keeps its size. First: hermes backup. Then: hermes ssh systemctl reboot; it grows at boot; '
+  printf 'pulumi up. If it is refused again, it needs a check (e2fsck -f) on another droplet: docs/faults.md.'
 }
 
 fail() {

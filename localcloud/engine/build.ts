@@ -1,19 +1,9 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { OLLAMA_VERSION } from "../../config/types";
-import { startTimeOf } from "../processes";
+import { makeOnce } from "../make-once";
 import { goToolchain } from "./go";
 import { ollamaBuildEnvironment } from "./ollama/headers";
 
@@ -116,11 +106,7 @@ export function builtPath(cache: string, recipe: Recipe): string {
 /** Builds the program unless it is there, and links it as `<cache>/bin/NAME`. */
 export async function ensureBuilt(cache: string, recipe: Recipe, onProgress: (line: string) => void): Promise<string> {
   const path = builtPath(cache, recipe);
-  if (!existsSync(path)) {
-    await withLock(`${join(path, "..")}.lock`, onProgress, async () => {
-      if (!existsSync(path)) await build(cache, recipe, path, onProgress);
-    });
-  }
+  await makeOnce(path, () => build(cache, recipe, path, onProgress), onProgress);
   const link = join(cache, "bin", recipe.binary);
   replaceLink(path, link);
   for (const alias of recipe.aliases ?? []) replaceLink(path, join(cache, "bin", alias));
@@ -179,43 +165,4 @@ export function run(
       reject(new Error(`${program} ${args.slice(0, 2).join(" ")} ended with status ${code}:\n${last}`));
     });
   });
-}
-
-/** One builder at a time, also between clones that share the cache; the lock of a dead process does not count. */
-async function withLock(path: string, onProgress: (line: string) => void, work: () => Promise<void>): Promise<void> {
-  mkdirSync(join(path, ".."), { recursive: true });
-  let told = false;
-  while (!takeLock(path)) {
-    if (!told) onProgress(`waiting for another build (${path})`);
-    told = true;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  try {
-    await work();
-  } finally {
-    rmSync(path, { force: true });
-  }
-}
-
-function takeLock(path: string): boolean {
-  try {
-    const file = openSync(path, "wx");
-    writeFileSync(file, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }));
-    closeSync(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    if (holderIsGone(path)) rmSync(path, { force: true });
-    return false;
-  }
-}
-
-function holderIsGone(path: string): boolean {
-  try {
-    const holder = JSON.parse(readFileSync(path, "utf8")) as { pid: number; startTime: string };
-    return startTimeOf(holder.pid) !== holder.startTime;
-  } catch {
-    // Just made and not yet written, or just removed.
-    return false;
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeOnce } from "../make-once";
 import { run } from "../network/run";
 import { machineAptSources, machineRelease, renderSources, sourcesForRelease } from "./sources";
 
@@ -69,18 +70,26 @@ export async function ensureImage(cache: string, slug: string, options: ImageOpt
   const recipe = imageRecipe(slug);
   const folder = join(cache, "image");
   const finished = join(folder, recipeHash(recipe));
-  if (!existsSync(finished)) {
-    mkdirSync(folder, { recursive: true });
-    await removeAbandonedDrafts(folder);
-    const draft = mkdtempSync(join(folder, `building-${process.pid}-`));
-    try {
-      await build(recipe, join(draft, "tree"), options.onProgress ?? (() => undefined));
-      publish(draft, finished);
-    } finally {
-      await run(["rm", "--recursive", "--force", "--one-file-system", draft]);
-    }
-  }
+  const onProgress = options.onProgress ?? (() => undefined);
+  await makeOnce(finished, () => makeImage(recipe, folder, finished, onProgress), onProgress);
   return join(finished, "tree");
+}
+
+async function makeImage(
+  recipe: ImageRecipe,
+  folder: string,
+  finished: string,
+  onProgress: (text: string) => void,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await removeAbandonedDrafts(folder);
+  const draft = mkdtempSync(join(folder, `building-${process.pid}-`));
+  try {
+    await build(recipe, join(draft, "tree"), onProgress);
+    renameSync(draft, finished);
+  } finally {
+    await run(["rm", "--recursive", "--force", "--one-file-system", draft]);
+  }
 }
 
 /** Drafts of builders that were killed. */
@@ -89,15 +98,6 @@ async function removeAbandonedDrafts(folder: string): Promise<void> {
     const pid = /^building-(\d+)-/.exec(name)?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     await run(["rm", "--recursive", "--force", "--one-file-system", join(folder, name)]);
-  }
-}
-
-/** A second builder at the same time loses the race and takes the first one's tree. */
-function publish(draft: string, finished: string): void {
-  try {
-    renameSync(draft, finished);
-  } catch (error) {
-    if (!existsSync(finished)) throw error;
   }
 }
 

@@ -1,2 +1,2 @@
-export { createNetwork, destroyNetwork, inNamespace, INTERFACES, networkPlan } from "./namespaces";
+export { createNetwork, destroyNetwork, inNamespace, INTERFACES, namespacePath, networkPlan } from "./namespaces";
 export { run, tryRun, waitFor } from "./run";

@@ -3,13 +3,17 @@ import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { run, tryRun } from "./run";
 
-const NAMESPACES = "/run/netns";
+/**
+ * Not /run/netns: the first `ip netns add` of any other program makes that a mount of its own. What was mounted there before
+ * is below it then, where nothing can unmount it.
+ */
+const NAMESPACES = "/run/hermes-netns";
 
 /** Interface names inside the lab's namespace. */
 export const INTERFACES = { bridge: "br0", outside: "to-outside", operator: "to-operator" } as const;
 
-/** Where `ip -n NAME` and nsenter look for a namespace. */
-const namespacePath = (ns: string): string => `${NAMESPACES}/${ns}`;
+/** Where nsenter finds a namespace. */
+export const namespacePath = (ns: string): string => `${NAMESPACES}/${ns}`;
 
 /**
  * The command line that runs a command in a network namespace; everything else (files, cgroups, /sys) stays the
@@ -74,7 +78,7 @@ type Edge = (typeof ADDRESSES)["outside"] | (typeof ADDRESSES)["operator"];
 
 function linkTo(name: string, ns: string, edge: Edge): string[] {
   return [
-    `link add ${name} type veth peer name eth0 netns ${ns}`,
+    `link add ${name} type veth peer name eth0 netns ${namespacePath(ns)}`,
     `addr add ${edge.lab4}/${edge.prefix4} dev ${name}`,
     `addr add ${edge.lab6}/64 dev ${name} nodad`,
     `link set ${name} up`,
@@ -149,7 +153,7 @@ export async function destroyNetwork(lab: Lab): Promise<void> {
   try {
     rmdirSync(NAMESPACES);
   } catch {
-    // Other labs or programs have theirs there, or it never was.
+    // Other labs have theirs there, or it never was.
   }
 }
 
@@ -172,7 +176,6 @@ function mountPoints(): string[] {
 async function createNamespace(ns: string): Promise<void> {
   mkdirSync(NAMESPACES, { recursive: true });
   writeFileSync(namespacePath(ns), "");
-  // Not `ip netns add`: that turns /run/netns into a mount of its own and leaves it behind.
   await run(["unshare", `--net=${namespacePath(ns)}`, "true"]);
 }
 

@@ -8,6 +8,7 @@ import { startDns, type Answer } from "./dns";
 import { Mirror } from "./mirror";
 import { nodeDistHost } from "./node-dist";
 import { ollamaHosts, openRegistry, type OllamaRegistry } from "./ollama";
+import { OpenclawPackage } from "./openclaw";
 import { lazyObjectStore } from "./object-store";
 import { OpenRouter } from "./openrouter";
 import { tailscaleAptHost } from "./tailscale-apt";
@@ -32,6 +33,8 @@ export interface ServicesOptions {
   telegramToken?: string;
   /** What opens the bucket {@link BUCKET}. @default there is no object store */
   objectStore?: { keyId: string; secret: string };
+  /** The npm package openclaw is a small stand-in. @default false: the real one */
+  standInOpenclaw?: boolean;
 }
 
 /** Where buckets are in the lab's internet, and the one that is there. */
@@ -47,7 +50,7 @@ export interface Services {
   telegram: Telegram;
   ollama: OllamaRegistry;
   faults: ServiceFaults;
-  /** Control API: `openrouter/ACTION`, `telegram/ACTION`, `ollama/ACTION`, `faults` {registryDown?}; see the stand-ins' `control`. */
+  /** Control API: `openrouter/ACTION`, `telegram/ACTION`, `ollama/ACTION`, `openclaw` {standIn?}, `faults` {registryDown?}; see each `control`. */
   handleControl(path: string, body: Record<string, unknown>): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -71,6 +74,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
   };
   const [authority, upstreams] = await Promise.all([openAuthority(lab), options.upstreams ?? readUpstreams()]);
   const mirror = new Mirror({ dir: join(lab.cache, "mirror"), uplink: uplinkSocket(lab), upstreams, log });
+  const openclaw = new OpenclawPackage(mirror, options.standInOpenclaw === true, log);
   const openrouter = new OpenRouter({
     logFile: join(lab.dir, "logs", "openrouter.jsonl"),
     ...(options.openrouterKey === undefined ? {} : { key: options.openrouterKey }),
@@ -82,7 +86,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
   const ollama = openRegistry(lab);
   const objectStore = options.objectStore && openObjectStore(lab, options.objectStore);
   const hosts = new Map<string, Handler>([
-    ...mirror.hosts(),
+    ...[...mirror.hosts()].map(([host, handler]) => [host, openclaw.handler(handler)] as const),
     ["nodejs.org", nodeDistHost(lab, log)],
     ["pkgs.tailscale.com", tailscaleAptHost(lab, log)],
     ["openrouter.ai", openrouter.handler],
@@ -115,6 +119,7 @@ export async function startServices(lab: Lab, options: ServicesOptions = {}): Pr
       if (part === "openrouter") return openrouter.control(action, body);
       if (part === "telegram") return telegram.control(action, body);
       if (part === "ollama") return ollama.control(action, body);
+      if (part === "openclaw") return openclaw.control(body);
       if (part !== "faults") throw new Error(`services: unknown path ${path}`);
       if (typeof body["registryDown"] === "boolean") faults.registryDown = body["registryDown"];
       return { registryDown: faults.registryDown };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -74,16 +74,30 @@ export class Mirror {
   }
 
   readonly #npm: Handler = async (request, response) => {
-    const { npm } = this.options.upstreams;
     const path = pathOf(request);
     // npm's vulnerability query: nothing known, instead of a warning in every install.
     if (request.method === "POST" && path.includes("/-/npm/v1/security/")) return sendJson(response, 200, {});
-    const base = npm.pathname.length > 1 && path.startsWith(npm.pathname) ? npm.origin : npm.href;
-    const url = new URL(base.replace(/\/$/, "") + path);
+    const url = this.#npmUrl(path);
     const tarball = /\/-\/[^/]+\.tgz$/.test(url.pathname);
     const accept = tarball ? "" : (request.headers.accept ?? "");
     await this.#serve(request, response, url, accept, tarball ? FOR_EVER : PACKUMENT);
   };
+
+  /** As the machine's registry has what droplets and the operator ask for. */
+  #npmUrl(path: string): URL {
+    const { npm } = this.options.upstreams;
+    const base = npm.pathname.length > 1 && path.startsWith(npm.pathname) ? npm.origin : npm.href;
+    return new URL(base.replace(/\/$/, "") + path);
+  }
+
+  /** The whole document of a package, as droplets get it. */
+  async document(path: string): Promise<unknown> {
+    const { path: file, head, bodyStart } = await this.#obtain(this.#npmUrl(path), "application/json", PACKUMENT);
+    const body = (await readFile(file)).subarray(bodyStart);
+    const plain = head.headers["content-encoding"] === "gzip" ? await unpacked(body) : body;
+    if (head.status !== 200) throw new Error(`${head.url} answered ${head.status}`);
+    return JSON.parse(plain.toString("utf8"));
+  }
 
   async #serve(
     request: IncomingMessage,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import type { Lab } from "../lab";
+import { makeOnce } from "../make-once";
 import { keepArchive, REPRODUCIBLE } from "./archive";
 import type { Handler } from "./web";
 
@@ -32,7 +33,7 @@ const tarballName = (version: string): string => `node-v${version}-linux-x64.tar
 export async function buildNodeDist(lab: Lab, version: string): Promise<NodeDist> {
   const path = nodeDistPath(lab, version);
   const sum = `${path}.sha256`;
-  if (!existsSync(sum)) await build(lab, version, path, sum);
+  await makeOnce(sum, () => build(lab, version, path, sum));
   return { path, sha256: (await readFile(sum, "utf8")).trim() };
 }
 

@@ -7,6 +7,7 @@ import { join, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import type { Lab } from "../lab";
+import { makeOnce } from "../make-once";
 import type { Handler } from "./web";
 
 const run = promisify(execFile);
@@ -39,7 +40,7 @@ export async function buildTailscaleApt(lab: Lab): Promise<TailscaleApt> {
   }
   await pipeline(createReadStream(binary), digest, { end: false });
   const path = join(home(lab), digest.digest("hex").slice(0, 16));
-  if (!existsSync(path)) await build(lab, binary, path);
+  await makeOnce(path, () => build(lab, binary, path));
   await pointCurrent(lab, path);
   return { path, fingerprint: (await readFile(join(path, `${SUITE}.fingerprint`), "utf8")).trim() };
 }

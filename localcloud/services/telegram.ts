@@ -19,6 +19,13 @@ export interface TelegramOptions {
   token?: string;
 }
 
+/** A group, or a topic of one that is a forum. */
+export interface GroupPlace {
+  /** Negative. */
+  id: number;
+  topic?: number;
+}
+
 interface Update {
   update_id: number;
   message: Record<string, unknown>;
@@ -46,17 +53,25 @@ export class Telegram {
     this.token = options.token;
   }
 
-  /** Queues a private message to the bot. @param from Telegram user id */
-  inject(text: string, from: number): void {
+  /**
+   * Queues a message to the bot: a private one, or one in a group. In a group a bot sees only messages that mention it, as
+   * every bot does whose owner did not switch off BotFather's privacy mode.
+   *
+   * @param from Telegram user id
+   */
+  inject(text: string, from: number, group?: GroupPlace): void {
     const person = { id: from, first_name: "Lab", username: `user${from}` };
+    const entities = mentionsIn(text);
+    if (group !== undefined && entities.length === 0) return;
     this.#updates.push({
       update_id: this.#nextUpdate++,
       message: {
         message_id: this.#nextMessage++,
         date: Math.floor(Date.now() / 1000),
         text,
+        ...(entities.length > 0 ? { entities } : {}),
         from: { ...person, is_bot: false },
-        chat: { ...person, type: "private" },
+        ...(group === undefined ? { chat: { ...person, type: "private" } } : placeOf(group)),
       },
     });
     for (const wake of [...this.#polls]) wake();
@@ -141,7 +156,7 @@ export class Telegram {
       message_id: this.#nextMessage++,
       date: Math.floor(Date.now() / 1000),
       from: BOT,
-      chat: { id: Number(parameters["chat_id"]), type: "private" },
+      chat: chatOf(Number(parameters["chat_id"])),
       text: parameters["text"] ?? "",
     };
   }
@@ -156,11 +171,11 @@ export class Telegram {
     await appendFile(this.options.logFile, `${JSON.stringify(call)}\n`, { mode: 0o600 });
   }
 
-  /** The same over the control socket: `inject` {text, from}, `calls` {since?}, `wait` {method?, text?, since?, timeoutMs?}. */
+  /** The same over the control socket: `inject` {text, from, group?}, `calls` {since?}, `wait` {method?, text?, since?, timeoutMs?}. */
   async control(action: string, body: Record<string, unknown>): Promise<unknown> {
     switch (action) {
       case "inject":
-        this.inject(String(body["text"]), Number(body["from"]));
+        this.inject(String(body["text"]), Number(body["from"]), body["group"] as GroupPlace | undefined);
         return {};
       case "token":
         this.token = typeof body["token"] === "string" ? body["token"] : undefined;
@@ -189,6 +204,21 @@ const BOT = {
   can_read_all_group_messages: false,
   supports_inline_queries: false,
 };
+
+/** As Telegram marks them, for the bot's own name alone. */
+function mentionsIn(text: string): object[] {
+  const name = `@${BOT.username}`;
+  const offset = text.indexOf(name);
+  return offset < 0 ? [] : [{ type: "mention", offset, length: name.length }];
+}
+
+const chatOf = (id: number): object =>
+  id < 0 ? { id, type: "supergroup", title: `Group ${-id}` } : { id, type: "private" };
+
+function placeOf({ id, topic }: GroupPlace): object {
+  if (topic === undefined) return { chat: chatOf(id) };
+  return { chat: { ...chatOf(id), is_forum: true }, message_thread_id: topic, is_topic_message: true };
+}
 
 function parsed(body: string, type = ""): Record<string, unknown> {
   if (body === "") return {};

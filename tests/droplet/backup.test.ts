@@ -4,30 +4,16 @@ import type { Created } from "../../cli/sandbox/create";
 import { labCredentials } from "../../localcloud/credentials";
 import { execInDroplet } from "../../localcloud/droplets";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
-import { projectOfFile } from "./project";
+import { sharedLab } from "../support/labs";
+import { succeeded } from "../support/project-copy";
 
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
-
-const project = projectOfFile();
+const project = sharedLab("real");
 
 const FILE = "first.tar.age";
 const file = join(project.dir, FILE);
 
-const hermes = (...args: string[]) => project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
-
-/** A command that has to end well; its words otherwise. */
-const fine = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await hermes(...args);
-  expect({ code, words: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, words: "" });
-  return stdout;
-};
-
-/** The value on standard input, as the documentation has it. */
-const setConfig = async (key: string, value: string, ...flags: string[]): Promise<void> => {
-  const command = `printf %s "$VALUE" | pulumi config set --stack hermes --path ${flags.join(" ")} '${key}'`;
-  expect((await project.exec(["sh", "-c", command], { VALUE: value })).code).toBe(0);
-};
+const hermes = (...args: string[]) => project.onStack(...args);
+const fine = async (...args: string[]): Promise<string> => succeeded(await hermes(...args));
 
 /** Hash and path of what nobody but the agents writes. */
 const hashes = () =>
@@ -35,31 +21,48 @@ const hashes = () =>
 
 type Outputs = Created["outputs"];
 
-const pid = () => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
 const leftovers = () => project.droplet("ls -A /srv/hermes/restore /var/lib/hermes/backup 2>/dev/null || true");
 
 describe("a backup", () => {
   let before = "";
 
   it("goes into a file here while the gateway runs, and nothing of it stays on the droplet", async () => {
-    const start = await project.run(["bash", "scripts/start.sh"]);
-    expect({ code: start.code, tail: start.code === 0 ? "" : start.stderr.slice(-3000) }).toEqual({
-      code: 0,
-      tail: "",
-    });
     await project.droplet(
       "install -o openclaw -g openclaw -m 600 /dev/stdin /srv/hermes/openclaw/workspaces/main/memory.txt <<<'what the agent knows'",
     );
     before = await hashes();
-    const process = await pid();
+    const process = await project.gatewayPid();
     await project.droplet(
       `systemd-run --unit hermes-probe --quiet bash -c 'while curl -sf -m 3 http://127.0.0.1:18789/readyz | grep -q "\\"ready\\":true"; do sleep 0.2; done'`,
     );
     expect(JSON.parse(await fine("backup", "--out", FILE, "--json"))).toMatchObject({ ok: true, openclaw: "2026.9.6" });
     expect(await project.droplet("systemctl is-active hermes-probe; systemctl stop hermes-probe")).toBe("active");
-    expect(await pid()).toBe(process);
+    expect(await project.gatewayPid()).toBe(process);
     expect(await leftovers()).toBe("");
     expect(readFileSync(file).includes("what the agent knows")).toBe(false);
+  });
+
+  it("has nothing of what MCP servers' programs fetched, which is not on the volume either", async () => {
+    const inGateway = (script: string) =>
+      project.droplet(
+        `nsenter --target "$(systemctl show --property MainPID --value openclaw-gateway)" --mount -- setpriv --reuid openclaw --regid openclaw --clear-groups bash -c '${script}'`,
+      );
+    await inGateway(
+      "mkdir -p ~openclaw/.npm/_npx ~openclaw/.cache/uv && echo fetched | tee ~openclaw/.npm/_npx/x ~openclaw/.cache/uv/x",
+    );
+    expect(await project.droplet("find /srv/hermes/openclaw/.npm /srv/hermes/openclaw/.cache -type f")).toBe("");
+    expect(await project.droplet("cat /var/cache/openclaw/npm/_npx/x /var/cache/openclaw/home/uv/x")).toBe(
+      "fetched\nfetched",
+    );
+    // A unit of before left some on the volume: the next start by hermes-apply removes it, and keeps the other.
+    await project.droplet(
+      "setpriv --reuid openclaw --regid openclaw --clear-groups touch /srv/hermes/openclaw/.npm/left",
+    );
+    await project.droplet("systemctl stop openclaw-gateway");
+    succeeded(await project.up("--replace", "**-activate"));
+    await project.gatewayReady();
+    expect(await project.droplet("find /srv/hermes/openclaw/.npm /srv/hermes/openclaw/.cache -type f")).toBe("");
+    expect(await inGateway("cat ~openclaw/.npm/_npx/x")).toBe("fetched");
   });
 
   it("can be proven without a change", async () => {
@@ -106,13 +109,12 @@ describe("a backup", () => {
 
   it("goes into the bucket by the timer's service, the oldest beyond what is kept go", async () => {
     const { s3KeyId, s3Secret } = labCredentials(project.lab);
-    await setConfig("hermes:secrets.backupS3KeyId", s3KeyId, "--secret");
-    await setConfig("hermes:secrets.backupS3Secret", s3Secret, "--secret");
+    await project.setSecret("backupS3KeyId", s3KeyId);
+    await project.setSecret("backupS3Secret", s3Secret);
     const to = { endpoint: `https://${OBJECT_STORE}`, region: "nyc3", bucket: BUCKET };
-    for (const [name, value] of Object.entries(to)) await setConfig(`hermes:backup.to.${name}`, value);
-    await setConfig("hermes:backup.keep", "2");
-    const up = await project.up();
-    expect({ code: up.code, words: up.code === 0 ? "" : up.stdout + up.stderr }).toEqual({ code: 0, words: "" });
+    for (const [name, value] of Object.entries(to)) await project.setConfig(`hermes:backup.to.${name}`, value);
+    await project.setConfig("hermes:backup.keep", "2");
+    succeeded(await project.up());
     expect(await project.droplet("systemctl is-active hermes-backup.timer")).toBe("active");
     for (let i = 0; i < 3; i++) await project.droplet("systemctl start hermes-backup.service");
     const found = JSON.parse(await fine("backup", "list", "--json")) as { name: string }[];
@@ -121,11 +123,20 @@ describe("a backup", () => {
     expect((await hermes("doctor")).stdout).toMatch(/backup +the newest is 0 h old/);
   });
 
+  it("is not called fine when the timer has no next run", async () => {
+    const dropIn = "/run/systemd/system/hermes-backup.timer.d";
+    const reload = "systemctl daemon-reload && systemctl restart hermes-backup.timer";
+    await project.droplet(
+      `mkdir -p ${dropIn} && printf '[Timer]\\nOnCalendar=\\nOnCalendar=*-02-30 03:40:00\\n' >${dropIn}/zz-never.conf && ${reload}`,
+    );
+    expect((await hermes("doctor")).stdout).toMatch(/backup +hermes-backup\.timer has no next run/);
+    await project.droplet(`rm -r ${dropIn} && ${reload}`);
+    expect((await hermes("doctor")).stdout).toMatch(/backup +the newest is 0 h old/);
+  });
+
   it("is what a sandbox begins with, which is nobody's double", async () => {
     const sandbox = async (...args: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await project.exec(["node", "cli/hermes.js", "sandbox", ...args, "--json"]);
-      expect({ code, words: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, words: "" });
-      return stdout;
+      return succeeded(await project.hermes("sandbox", ...args, "--json"));
     };
     const [created] = JSON.parse(await sandbox("create", "seeded", "--seed", "latest")) as Created[];
     const other = Number(created?.outputs.droplet.id);
@@ -145,17 +156,7 @@ describe("a backup", () => {
   });
 
   it("tells nobody a secret, and the droplet has no key to open one", async () => {
-    const yaml = await project.exec([
-      "pulumi",
-      "config",
-      "get",
-      "--stack",
-      "hermes",
-      "--path",
-      "hermes:secrets.backupKey",
-    ]);
-    const key = yaml.stdout.trim();
-    project.printed.splice(-2);
+    const key = await project.secret("backupKey");
     expect(key).toMatch(/^AGE-SECRET-KEY-1/);
     const { s3Secret } = labCredentials(project.lab);
     const printed = project.printed.join("\n");

@@ -2,17 +2,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { EFFECTS, type OnDroplet } from "../../changes/effects";
+import { newKeyPair, type KeyPair } from "../../cli/age";
+import { labCredentials } from "../../localcloud/credentials";
+import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
 import { buildNodeDist } from "../../localcloud/services/node-dist";
-import { waitFor } from "../../localcloud/network";
 import { BASE, EDITS, merged, type Values } from "../fixtures/edits";
-import { projectOfFile } from "./project";
+import { ownLab } from "../support/labs";
+import { acceptTree } from "../support/openclaw-versions";
+import { succeeded, type Identity } from "../support/project-copy";
 
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
-
-const project = projectOfFile();
+const project = ownLab();
 const FILE = "Pulumi.hermes.yaml";
 const NODE = "24.20.0";
+const VERSION = "2026.9.6";
 const SECOND = "google/gemma-4-26b-a4b-it:free";
 
 function edit(change: Values): void {
@@ -21,31 +23,14 @@ function edit(change: Values): void {
 }
 
 async function up(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await project.pulumi("up", "--yes", "--skip-preview", "--suppress-outputs", ...args);
-  expect({ code, said: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, said: "" });
-  return stdout + stderr;
+  const result = await project.up("--suppress-outputs", ...args);
+  succeeded(result);
+  return result.stdout + result.stderr;
 }
 
-const hermes = (...args: string[]) => project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
-const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
-
-async function nodeId(): Promise<string> {
-  const ask = 'curl -sf -u "$TAILSCALE_API_KEY:" "$TAILSCALE_BASE_URL/api/v2/tailnet/-/devices"';
-  const { stdout } = await project.exec(["sh", "-c", ask]);
-  const { devices } = JSON.parse(stdout) as { devices: { id: string; hostname: string }[] };
-  return devices.flatMap(({ id, hostname }) => (hostname === "hermes" ? [id] : [])).join();
-}
-
-const standing = async () => ({ droplet: project.dropletId, node: await nodeId(), pid: await gatewayPid() });
-
-async function sessionRemembers(): Promise<void> {
-  const since = (await project.modelCalls()).at(-1)?.number ?? 0;
-  await project.ask("still there?");
-  const asked = (await project.modelCalls(since)).find(({ messages }) =>
-    messages.some(({ text }) => text.includes("still there?")),
-  );
-  expect(asked?.messages.map(({ text }) => text).join("\n")).toContain("marmalade");
-}
+const hermes = (...args: string[]) => project.onStack(...args);
+const standing = (): Promise<Identity> => project.identity();
+const sessionRemembers = async (): Promise<void> => expect(await project.recalls()).toContain("marmalade");
 
 /** One `up` with all of them: that the process stayed then holds for each. */
 async function makeTogether(names: readonly string[], change: Values = {}): Promise<void> {
@@ -94,27 +79,21 @@ it.each([
 /** What secrets were before they were rotated. */
 const old: string[] = [];
 async function rotate(name: string, value: string): Promise<void> {
-  const path = ["--stack", "hermes", "--path", `hermes:secrets.${name}`];
-  old.push((await project.exec(["pulumi", "config", "get", ...path])).stdout.trim());
-  await setSecret(name, value);
-}
-async function setSecret(name: string, value: string): Promise<void> {
-  const command = `printf %s "$VALUE" | pulumi config set --stack hermes --secret --path 'hermes:secrets.${name}'`;
-  expect((await project.exec(["sh", "-c", command], { VALUE: value })).code).toBe(0);
+  old.push(await project.secret(name));
+  await project.setSecret(name, value);
 }
 
 beforeAll(async () => {
   const mcp = readFileSync(join(__dirname, "../fixtures/mcp-server.mjs"), "utf8");
   const { "hermes:agents": agents } = BASE;
   edit({ "hermes:agents": agents, "hermes:telegram": { ownerId: "555001" }, "hermes:verify": { agentTurn: false } });
-  const { code, stdout, stderr } = await project.run(["bash", "scripts/start.sh"]);
-  expect({ code, tail: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, tail: "" });
+  await project.start();
   await project.droplet(`base64 -d <<<${Buffer.from(mcp).toString("base64")} >/usr/local/share/mcp.mjs`);
-  await setSecret("filesToken", "files-token-of-the-droplet-test-one");
+  await project.setSecret("filesToken", "files-token-of-the-droplet-test-one");
   const files = { command: "/usr/local/bin/node", args: ["/usr/local/share/mcp.mjs"] };
   edit({ "hermes:mcpServers": { files: { ...files, env: { FILES_TOKEN: { secret: "filesToken" } } } } });
   await up();
-  await project.ask("remember the word marmalade");
+  await project.remember("marmalade");
 });
 
 describe("an edit of SOUL.md", () => {
@@ -127,7 +106,7 @@ describe("an edit of SOUL.md", () => {
   it("is live in the next turn: no failed probe, no call of OpenClaw's program, the same process", async () => {
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
     await project.droplet(
-      `install -m 666 /dev/null /run/cli-calls; cp -a ${program} /root/index.js; base64 -d <<<${base64(hook)} >/root/hook.js; sed -i '1r /root/hook.js' ${program};
+      `install -m 666 /dev/null /run/cli-calls; cp -a ${program} /root/index.js; base64 -d <<<${base64(hook)} >/root/hook.js; sed -i '1r /root/hook.js' ${program}; ${acceptTree(VERSION)}
        base64 -d <<<${base64(probe)} >/run/probe.sh; systemd-run --unit hermes-probes --quiet bash /run/probe.sh`,
     );
     const before = await standing();
@@ -147,17 +126,31 @@ describe("an edit of SOUL.md", () => {
     // The hook sees one when there is one.
     await project.droplet(`/usr/local/bin/node ${program} --version`);
     expect(await calls()).toMatch(/^--version/);
-    await project.droplet(`cp -a /root/index.js ${program}`);
+    await project.droplet(`cp -a /root/index.js ${program}; ${acceptTree(VERSION)}`);
   });
 });
 
+const BUCKET_OF_THE_LAB = { endpoint: `https://${OBJECT_STORE}`, region: "nyc3", bucket: BUCKET };
+
+/** The secrets that go with a bucket, and a recipient with its secret half: the others are refused. */
+async function giveBucket(): Promise<KeyPair> {
+  const { s3KeyId, s3Secret } = labCredentials(project.lab);
+  await project.setSecret("backupS3KeyId", s3KeyId);
+  await project.setSecret("backupS3Secret", s3Secret);
+  const pair = newKeyPair();
+  if (pair === undefined) throw new Error("age-keygen is missing");
+  await project.setSecret("backupKey", pair.identity);
+  return pair;
+}
+
 describe("edits that no process hears of, or that are beside the gateway", () => {
   it("leave the process, the node and the droplet", async () => {
-    await setSecret("deployKeyNext", EDITS["`secrets.deployKeyNext`"]?.secrets?.["deployKeyNext"] ?? "");
+    await project.setSecret("deployKeyNext", EDITS["`secrets.deployKeyNext`"]?.secrets?.["deployKeyNext"] ?? "");
     const { sha256 } = await buildNodeDist(project.lab, NODE);
+    const { recipient } = await giveBucket();
     await makeTogether(
       QUIET.filter((name) => !["`sources.node`", GROWTH].includes(name)),
-      { "hermes:sources": { node: { sha256 } } },
+      { "hermes:sources": { node: { sha256 } }, "hermes:backup": { recipient, to: BUCKET_OF_THE_LAB } },
     );
     expect(await project.droplet("wc -l </root/.ssh/authorized_keys")).toBe("2");
   });
@@ -167,6 +160,54 @@ describe("edits that no process hears of, or that are beside the gateway", () =>
     const before = await size();
     await makeTogether([], { "hermes:volumeGiB": 11 });
     expect(await size()).toBeGreaterThan(before + 900);
+  });
+
+  (MAY_RESIZE ? it : it.skip)("say what to do where the file system cannot grow, and grow it once it can", async () => {
+    const resize2fs = "/usr/sbin/resize2fs";
+    const refusing = "#!/bin/sh\necho 'resize2fs: Permission denied to resize filesystem' >&2\nexit 1";
+    await project.droplet(
+      `mv ${resize2fs} ${resize2fs}.real; printf '%b\\n' "${refusing}" >${resize2fs}; chmod 755 ${resize2fs}`,
+    );
+    const file = project.read("Pulumi.hermes.yaml");
+    project.write("Pulumi.hermes.yaml", file.replace(/hermes:volumeGiB: \d+/, "hermes:volumeGiB: 12"));
+    const refused = await project.up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toMatch(/could not grow to 12 GiB.*hermes backup.*docs\/faults\.md/);
+    await project.droplet(`mv ${resize2fs}.real ${resize2fs}`);
+    succeeded(await project.up());
+  });
+});
+
+describe("an MCP server", () => {
+  const program = "/usr/local/share/mcp.mjs";
+  const servers = async (): Promise<string> => /^mcp +.*/m.exec((await hermes("status")).stdout)?.[0] ?? "";
+
+  it("that does not start fails `up`, which says why; status lists it, and the doctor fails", async () => {
+    const broken = { command: "no-such-program", args: ["--all"], env: { TOKEN: { secret: "filesToken" } } };
+    edit({ "hermes:mcpServers": { broken } });
+    const failed = await project.up();
+    expect(failed.code).not.toBe(0);
+    expect(failed.stdout + failed.stderr).toMatch(
+      /hermes is up, but not healthy: .* the MCP server broken does not answer: its program no-such-program does not exist[^]*Its last lines:[^]*no-such-program: not found[^]*hermes:mcpServers\.broken/,
+    );
+    expect(await servers()).toMatch(
+      /broken: no answer, its program no-such-program.*; files: 1 tool \(echo\) \(asked /,
+    );
+    const doctor = await hermes("doctor");
+    expect(doctor.code).toBe(3);
+    expect(doctor.stdout).toMatch(/FAIL +mcp servers +broken: no answer.*files: 1 tool \(echo\)/);
+    edit({ "hermes:mcpServers": { broken: undefined } });
+    await up();
+    expect(await servers()).toMatch(/^mcp +files: 1 tool \(echo\) \(asked /);
+  });
+
+  it("that answered before, and is down, fails the doctor and no `up`", async () => {
+    await project.droplet(`mv ${program} ${program}.away`);
+    expect((await hermes("doctor")).stdout).toMatch(/FAIL +mcp servers +files: no answer, .*Cannot find module/);
+    expect(await up()).toMatch(/not with all of its tools: the MCP server files: no answer/);
+    await project.droplet(`mv ${program}.away ${program}`);
+    expect((await hermes("doctor")).stdout).toMatch(/ok +mcp servers +files: 1 tool \(echo\)/);
+    expect((await hermes("status")).stderr).toBe("");
   });
 });
 
@@ -199,6 +240,15 @@ describe("edits that OpenClaw takes hot", () => {
       timeoutMs: 180_000,
     });
     await sessionRemembers();
+    // One that Telegram does not know: the reason comes first, and the gateway is ready with the old one again.
+    const unknown = "8123456789:AAunknown-bot-token-of-the-droplet-test";
+    old.push(unknown);
+    await project.setSecret("telegramBotToken", unknown);
+    const refused = await project.up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toMatch(/failed: telegram: Telegram refuses the bot's token \(401\)/);
+    await project.setSecret("telegramBotToken", bot);
+    succeeded(await project.up());
   });
 });
 
@@ -236,7 +286,7 @@ describe("an edit that restarts the gateway", () => {
 
 describe("a secret that was rotated", () => {
   it("is nowhere on the droplet any more", async () => {
-    expect(old).toHaveLength(4);
+    expect(old).toHaveLength(5);
     // The values are on no command line: the search would find itself.
     const search = (values: string[]) => {
       const encoded = Buffer.from(`${values.join("\n")}\n`).toString("base64");
@@ -283,7 +333,7 @@ describe("another size", () => {
     expect(preview.stdout + preview.stderr).toMatch(/resized in place and switched on[^]*disk stays at 50 GiB/);
     const before = await standing();
     await up();
-    await waitFor("the gateway is ready", async () => (await hermes("status")).code === 0, { timeoutMs: 240_000 });
+    await project.gatewayReady();
     expect({ ...(await standing()), pid: "" }).toEqual({ ...before, pid: "" });
     expect(Number(await project.droplet("awk '/MemTotal/ {print int($2/1024)}' /proc/meminfo"))).toBeGreaterThan(3500);
     await sessionRemembers();

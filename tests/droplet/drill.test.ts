@@ -2,17 +2,15 @@ import { join } from "node:path";
 import type { Drilled } from "../../cli/drill";
 import { dropletIds } from "../../localcloud/droplets";
 import { run, waitFor } from "../../localcloud/network";
-import { projectOfFile } from "./project";
-import { accountState, everything, fine } from "./traces";
+import { accountState, everything } from "../support/account";
+import { sharedLab } from "../support/labs";
+import { succeeded } from "../support/project-copy";
 
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
-
-const project = projectOfFile();
+const project = sharedLab();
 
 const DRILL = "sandbox-hermes-drill";
 
-const hermes = (...args: string[]) => project.exec(["node", "cli/hermes.js", ...args]);
+const hermes = (...args: string[]) => project.hermes(...args);
 
 /** What hermes does to the droplet that stays: nothing. */
 const untouched = async (): Promise<string> => {
@@ -25,12 +23,11 @@ const untouched = async (): Promise<string> => {
 let before: { everything: Record<string, unknown>; untouched: string };
 
 beforeAll(async () => {
-  fine(await project.run(["bash", "scripts/start.sh"]));
-  await project.ask("remember the word marmalade");
+  await project.remember("marmalade");
   await project.droplet(
     "install -o openclaw -g openclaw -m 600 /dev/stdin /srv/hermes/openclaw/workspaces/main/n <<<known",
   );
-  fine(await hermes("backup", "--stack", "hermes"));
+  succeeded(await hermes("backup", "--stack", "hermes"));
   before = { everything: await everything(project, DRILL), untouched: await untouched() };
 });
 
@@ -68,7 +65,7 @@ describe("hermes restore --drill", () => {
     await waitFor("the second droplet", () => dropletIds(project.lab).length === 2, { timeoutMs: 180_000 });
     const { droplets } = await accountState(project);
     expect(new Set(Object.values(droplets).map(({ host }) => host)).size).toBe(2);
-    const drilled = JSON.parse(fine(await running)) as Drilled;
+    const drilled = JSON.parse(succeeded(await running)) as Drilled;
     expect(drilled).toMatchObject({ ok: true, ready: true, openclaw: "2026.9.6", version: "2026.9.6" });
     expect(drilled.backup).toMatch(/^hermes-.*\.tar\.age$/);
     expect(drilled.files).toBeGreaterThan(5);

@@ -1,16 +1,12 @@
-import type { ExecResult } from "../../localcloud/exec";
 import { waitFor } from "../../localcloud/network";
-import { OPERATIONS, operate, secretsIn, stackSecrets, tunnels } from "./operate";
-import { projectOfFile } from "./project";
+import { ownLab } from "../support/labs";
+import { succeeded } from "../support/project-copy";
+import { secretsIn, stackSecrets } from "../support/secrets";
 
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
+// Its own: it ends with a node whose key has expired.
+const project = ownLab("stand-in");
 
-const project = projectOfFile();
-
-/** `hermes …` where the operator is. */
-const hermes = (...args: string[]): Promise<ExecResult> =>
-  project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
+beforeAll(() => project.start());
 
 interface Check {
   name: string;
@@ -20,7 +16,7 @@ interface Check {
 }
 
 async function check(name: string): Promise<Check> {
-  const { stdout } = await hermes("doctor", "--json");
+  const { stdout } = await project.onStack("doctor", "--json");
   const found = (JSON.parse(stdout) as { checks: Check[] }).checks.find((each) => each.name === name);
   if (found === undefined) throw new Error(`the doctor has no check ${name}: ${stdout}`);
   return found;
@@ -32,18 +28,9 @@ async function type(fix = ""): Promise<string> {
   expect(commands).not.toEqual([]);
   let printed = "";
   // What restarts the droplet takes its own connection along.
-  for (const command of commands)
-    printed += (await project.exec(["node", "cli/hermes.js", ...command.split(" ").slice(1)])).stdout;
+  for (const command of commands) printed += (await project.hermes(...command.split(" ").slice(1))).stdout;
   return printed;
 }
-
-const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
-
-const ready = (): Promise<unknown> =>
-  waitFor("the gateway is ready", async () => (await hermes("status")).code === 0, {
-    timeoutMs: 240_000,
-    everyMs: 500,
-  });
 
 const editSoul = (): void => {
   const soul = project.read("workspace/main/SOUL.md");
@@ -52,40 +39,20 @@ const editSoul = (): void => {
 
 /** An apply that fails leaves the very process that ran; whose status is 0, unless it can't keep anything. */
 async function refused(words: RegExp, status = 0): Promise<void> {
-  const pid = await gatewayPid();
+  const pid = await project.gatewayPid();
   const up = await project.up();
   expect(up.code).not.toBe(0);
   expect(up.stdout + up.stderr).toMatch(words);
-  expect(await gatewayPid()).toBe(pid);
-  expect((await hermes("status")).code).toBe(status);
+  expect(await project.gatewayPid()).toBe(pid);
+  expect((await project.onStack("status")).code).toBe(status);
 }
 
-async function applies(): Promise<void> {
-  const up = await project.up();
-  expect({ code: up.code, out: up.code === 0 ? "" : (up.stdout + up.stderr).slice(-3000) }).toEqual({
-    code: 0,
-    out: "",
-  });
-}
-
-it("npm start ends healthy", async () => {
-  const start = await project.run(["npm", "start"]);
-  expect({ code: start.code, out: start.code === 0 ? "" : (start.stdout + start.stderr).slice(-3000) }).toEqual({
-    code: 0,
-    out: "",
-  });
-});
-
-describe("a stack with the tailnet as the way in is operated by", () => {
-  it.each(OPERATIONS)("hermes $args", (operation) => operate(project, operation));
-
-  it("hermes tunnel, which carries a request to the gateway", () => tunnels(project));
-});
+const applies = async (): Promise<string> => succeeded(await project.up());
 
 describe("without DNS", () => {
   it("the gateway stays ready, the doctor names it, and its fix mends it", async () => {
     await project.droplet("systemctl stop systemd-resolved");
-    expect((await hermes("status")).code).toBe(0);
+    expect((await project.onStack("status")).code).toBe(0);
     const dns = await check("dns");
     expect(dns).toMatchObject({ level: "fail", found: expect.stringContaining("openrouter.ai") as string });
     await type(dns.fix);
@@ -101,14 +68,19 @@ describe("a full volume", () => {
     const fill = `fallocate -l "$(df --output=avail -B1 /srv/hermes | tail -1)" ${FILLER}/a; head -c 1G /dev/zero >${FILLER}/b`;
     await project.droplet(`mkdir -p ${FILLER}; { ${fill}; } 2>/dev/null; df /srv/hermes >&2`);
     editSoul();
-    await refused(/SOUL\.md cannot be written: the disk is full\. Make room \(hermes doctor says where\)/);
+    await refused(
+      /\/var\/lib\/openclaw cannot be written: the disk is full\. Make room \(hermes doctor says where\)/,
+      3,
+    );
   });
 
   it("keeps a gateway that was killed from ending for good: it waits, and status and doctor say for what", async () => {
-    const pid = await gatewayPid();
+    const pid = await project.gatewayPid();
     await project.droplet(`kill -9 ${pid}`);
-    await waitFor("another process", async () => !["0", pid].includes(await gatewayPid()), { timeoutMs: 60_000 });
-    const status = await hermes("status");
+    await waitFor("another process", async () => !["0", pid].includes(await project.gatewayPid()), {
+      timeoutMs: 60_000,
+    });
+    const status = await project.onStack("status");
     expect(status.code).toBe(3);
     expect(status.stderr).toMatch(/\/var\/lib\/openclaw cannot be written: the disk is full/);
     expect(await check("gateway")).toMatchObject({
@@ -122,7 +94,7 @@ describe("a full volume", () => {
     expect(level).toBe("fail");
     expect(await type(fix)).toContain("/workspaces/main");
     await project.droplet(`rm -r ${FILLER}`);
-    await ready();
+    await project.gatewayReady();
     await applies();
   });
 });
@@ -153,7 +125,7 @@ describe("a volume that went read-only, as after an error of the disk", () => {
     const { level, found, fix } = await check("volume");
     expect([level, found]).toEqual(["fail", expect.stringContaining("read-only")]);
     await project.reboot(() => type(fix));
-    await ready();
+    await project.gatewayReady();
     await applies();
   });
 });
@@ -189,7 +161,7 @@ describe("a volume that somebody detached", () => {
 
   it("is named by status and doctor while the gateway still answers, and no up is green over it", async () => {
     await detach();
-    const status = await hermes("status");
+    const status = await project.onStack("status");
     expect(status.code).toBe(3);
     expect(status.stderr).toMatch(/the gateway is ready, but \/var\/lib\/openclaw cannot be written: .* or gone/);
     expect(await check("cloud droplet")).toMatchObject({
@@ -202,9 +174,9 @@ describe("a volume that somebody detached", () => {
 
   it("is waited for by a reboot, and taken by itself when up --refresh has attached it", async () => {
     await project.reboot(() => project.droplet("systemctl kill --signal=KILL openclaw-gateway; systemctl reboot"));
-    expect((await hermes("doctor")).code).toBe(5);
+    expect((await project.onStack("doctor")).code).toBe(5);
     await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
-    await ready();
+    await project.gatewayReady();
     await applies();
   });
 });
@@ -227,9 +199,9 @@ describe("the tailnet's control server, when it is down", () => {
 
   it("is not needed by what is connected: status and doctor get there, and the doctor names it", async () => {
     await project.control("tailscale/server", { running: false });
-    expect((await hermes("status")).code).toBe(0);
+    expect((await project.onStack("status")).code).toBe(0);
     await waitFor("the doctor names it", async () => (await check("tailnet")).level === "fail", { timeoutMs: 120_000 });
-    expect((await hermes("status")).code).toBe(0);
+    expect((await project.onStack("status")).code).toBe(0);
   });
 
   it("is waited for after a reboot, and everything is well when it is back", async () => {
@@ -246,7 +218,7 @@ describe("the tailnet's control server, when it is down", () => {
       },
     );
     await project.control("tailscale/server", { running: true });
-    await ready();
+    await project.gatewayReady();
     await waitFor("the doctor is content", async () => (await check("tailnet")).level === "ok", { timeoutMs: 120_000 });
     await applies();
   });
@@ -255,7 +227,7 @@ describe("the tailnet's control server, when it is down", () => {
 describe("the node's key, when somebody expired it", () => {
   it("lets nobody in, and the doctor says so, and what to do", async () => {
     await project.control("tailscale/expire", { hostname: "hermes" });
-    await waitFor("nobody gets in", async () => (await hermes("doctor")).code === 5, { timeoutMs: 120_000 });
+    await waitFor("nobody gets in", async () => (await project.onStack("doctor")).code === 5, { timeoutMs: 120_000 });
     expect(await check("tailnet node")).toMatchObject({
       level: "fail",
       found: expect.stringMatching(/^the key of hermes\..* expired at /) as string,

@@ -5,11 +5,11 @@ import { ADDRESSES } from "../../localcloud/addresses";
 import { ContainerSubstrate, dropletPaths, execInDroplet } from "../../localcloud/droplets";
 import { dropletSwaps } from "../../localcloud/droplets/swap";
 import { labOf } from "../../localcloud/lab";
-import { createNetwork, inNamespace, tryRun, waitFor } from "../../localcloud/network";
+import { createNetwork, inNamespace, namespacePath, tryRun, waitFor } from "../../localcloud/network";
 import { startRecorded } from "../../localcloud/processes";
 import type { DropletFirewall, DropletSpec } from "../../localcloud/substrate";
-import { hireJanitor, removeLab } from "./janitor";
-import { openPorts as scan } from "./scan";
+import { hireJanitor, removeLab } from "../support/janitor";
+import { openPorts as scan } from "../support/open-ports";
 
 jest.setTimeout(60_000);
 
@@ -82,7 +82,7 @@ describe("a droplet of the embedded cloud", () => {
   let dismissJanitor: () => void;
 
   beforeAll(async () => {
-    dismissJanitor = hireJanitor(PROJECT, INSTANCE);
+    dismissJanitor = hireJanitor(PROJECT, { instance: INSTANCE });
     await removeLab(lab);
     await createNetwork(lab);
     substrate = await ContainerSubstrate.open(lab, { onProgress: (text) => process.stderr.write(`${text}\n`) });
@@ -247,7 +247,7 @@ async function remains(): Promise<string[]> {
     .map((pid) => commandLine(pid));
   const swaps = [first, second].flatMap(({ id }) => dropletSwaps(dropletPaths(lab, id).root)).map(({ path }) => path);
   const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-  return [...groups, ...Object.values(lab.ns).map((ns) => `/run/netns/${ns}`)]
+  return [...groups, ...Object.values(lab.ns).map(namespacePath)]
     .filter((path) => existsSync(path))
     .concat(
       mine(loops),

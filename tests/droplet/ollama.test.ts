@@ -1,10 +1,9 @@
 import type { StackOutputs } from "../../cli/stack";
-import { projectOfFile } from "./project";
-import { openPorts } from "./scan";
+import { sharedLab } from "../support/labs";
+import { openPorts } from "../support/open-ports";
+import { succeeded } from "../support/project-copy";
 
-jest.setTimeout(900_000);
-
-const project = projectOfFile();
+const project = sharedLab("real");
 
 const MODEL = "qwen3.5:9b";
 const BIG = "s-8vcpu-16gb";
@@ -18,18 +17,15 @@ interface OpenclawConfig {
 }
 
 const set = async (key: string, value: string): Promise<void> => {
-  expect(await project.pulumi("config", "set", key, value)).toMatchObject({ code: 0 });
+  succeeded(await project.pulumi("config", "set", key, value));
 };
 const openclawConfig = async (): Promise<OpenclawConfig> =>
   JSON.parse(await project.droplet("cat /etc/openclaw/openclaw.json")) as OpenclawConfig;
-const succeeded = ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) =>
-  expect({ code, tail: code === 0 ? "" : `${stdout}\n${stderr}`.slice(-4000) }).toEqual({ code: 0, tail: "" });
 
 let born: Outputs;
 
 describe("on 2 GB", () => {
   it("runs no local model, and says why and what size would", async () => {
-    succeeded(await project.run(["bash", "scripts/start.sh"]));
     born = await project.outputs<Outputs>();
     expect(born.models.local).toBeNull();
     expect(born.models.why).toMatch(/No local model[\s\S]*s-1vcpu-2gb/);
@@ -100,7 +96,7 @@ describe("on 16 GB", () => {
   });
 
   it("brings no change the second time", async () => {
-    succeeded(await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"));
+    succeeded(await project.up("--expect-no-changes"));
   });
 
   it("answers from the local model when every model of OpenRouter is down", async () => {

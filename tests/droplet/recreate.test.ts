@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setKey } from "../../bench/load";
+import { labCredentials } from "../../localcloud/credentials";
 import { publicKeyOf } from "../../config/public-key";
 import { run, waitFor } from "../../localcloud/network";
 import type { ExecResult } from "../../localcloud/exec";
-import { projectOfFile } from "./project";
-
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
+import { ownLab } from "../support/labs";
+import { succeeded, type TailnetNode } from "../support/project-copy";
 
 const OWNER = "123456789";
 const FRIEND = 777_001;
@@ -78,25 +76,19 @@ const withoutNotes = ({ files }: Listing): [string, string][] =>
     .filter(([path]) => !TAILSCALED_NOTES.test(path))
     .sort(([a], [b]) => (a < b ? -1 : 1));
 
-const project = projectOfFile();
-
-const fine = ({ code, stdout, stderr }: ExecResult): void =>
-  expect({ code, said: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, said: "" });
+const project = ownLab();
 
 beforeAll(async () => {
   // A turn at the end of each `up` would be a change of the state.
-  setKey(project, "verify", ["agentTurn: false"]);
-  fine(await project.run(["bash", "scripts/start.sh"]));
-  const path = "hermes:secrets.telegramBotToken";
-  const set = `printf %s "$TELEGRAM_BOT_TOKEN" | pulumi config set --stack hermes --secret --path ${path}`;
-  fine(await project.exec(["sh", "-c", set]));
-  setKey(project, "telegram", [`ownerId: "${OWNER}"`]);
-  setKey(project, "agents", ["main:", "  workspace: ./workspace/main", "  bindings: [{ channel: telegram }]"]);
-  fine(await project.up());
+  project.setKey("verify", ["agentTurn: false"]);
+  await project.start();
+  await project.setSecret("telegramBotToken", labCredentials(project.lab).telegramToken);
+  project.setKey("telegram", [`ownerId: "${OWNER}"`]);
+  project.setKey("agents", ["main:", "  workspace: ./workspace/main", "  bindings: [{ channel: telegram }]"]);
+  succeeded(await project.up());
 });
 
-const hermes = (...args: string[]): Promise<ExecResult> =>
-  project.exec(["node", "cli/hermes.js", ...args, "--stack", "hermes"]);
+const hermes = (...args: string[]): Promise<ExecResult> => project.onStack(...args);
 
 const api = async <T>(service: "digitalocean" | "tailnet", method: string, path: string, body?: object): Promise<T> => {
   const who = { digitalocean: '-H "authorization: Bearer $DIGITALOCEAN_TOKEN"', tailnet: '-u "$TAILSCALE_API_KEY:"' };
@@ -105,19 +97,6 @@ const api = async <T>(service: "digitalocean" | "tailnet", method: string, path:
   const { code, stdout } = await project.exec(["sh", "-c", script, "sh", ...(body ? [JSON.stringify(body)] : [])]);
   expect(`${method} ${path} ended with ${code}`).toBe(`${method} ${path} ended with 0`);
   return (stdout.trim() === "" ? {} : JSON.parse(stdout)) as T;
-};
-
-interface Device {
-  id: string;
-  name: string;
-  hostname: string;
-  addresses: string[];
-}
-const node = async (): Promise<Device> => {
-  const { devices } = await api<{ devices: Device[] }>("tailnet", "GET", "/api/v2/tailnet/-/devices");
-  const ours = devices.filter(({ hostname }) => hostname === "hermes");
-  expect(ours).toHaveLength(1);
-  return ours[0] as Device;
 };
 
 const publicKeys = async (): Promise<string[]> =>
@@ -176,27 +155,19 @@ function raise(): void {
   );
 }
 
-const deployKey = async (): Promise<string> =>
-  (await project.exec(["pulumi", "config", "get", "--path", "hermes:secrets.deployKey", "--stack", "hermes"])).stdout;
+const deployKey = (): Promise<string> => project.secret("deployKey");
 
 /** Whether a key logs in as root, over the tailnet. */
 async function letsIn(privateKey: string): Promise<boolean> {
   const script = `new (require("ssh2").Client)().on("ready", () => process.exit(0)).on("error", () => process.exit(3))
     .connect({ host: process.argv[1], username: "root", privateKey: process.env.KEY, readyTimeout: 20000 })`;
-  const [address] = (await node()).addresses;
+  const [address] = (await project.node()).addresses;
   const { code } = await project.exec(["node", "-e", script, address ?? ""], { KEY: privateKey });
   expect([0, 3]).toContain(code);
   return code === 0;
 }
 
-const sessionRemembers = async (): Promise<void> => {
-  const since = (await project.modelCalls()).at(-1)?.number ?? 0;
-  await project.ask("still there?");
-  const calls = (await project.modelCalls(since)).filter(({ messages }) =>
-    messages.some(({ text }) => text.includes("still there?")),
-  );
-  expect(calls[0]?.messages.map(({ text }) => text).join("\n")).toContain("marmalade");
-};
+const sessionRemembers = async (): Promise<void> => expect(await project.recalls()).toContain("marmalade");
 
 /** What the bot said to somebody after he wrote. */
 async function botAnswers(text: string): Promise<string> {
@@ -225,7 +196,7 @@ async function botAnswers(text: string): Promise<string> {
 
 describe("a gateway with a life", () => {
   it("has a session, files of its agent's own, and a friend on Telegram", async () => {
-    await project.ask("remember the word marmalade");
+    await project.remember("marmalade");
     const command = "mkdir -p memory && echo 'likes marmalade' >memory/2026-11-22.md && echo draft >notes.txt && ls";
     await project.control("services/openrouter/script", {
       steps: [{ match: "write it down", toolCall: { name: "exec", arguments: { command } } }],
@@ -238,7 +209,7 @@ describe("a gateway with a life", () => {
     const list = await hermes("pair", "list", "--json");
     const { requests } = JSON.parse(list.stdout) as { requests: { code: string }[] };
     expect(requests).toHaveLength(1);
-    fine(await hermes("pair", "approve", requests[0]?.code ?? ""));
+    succeeded(await hermes("pair", "approve", requests[0]?.code ?? ""));
     expect(await botAnswers("and now?")).toContain("PONG");
   });
 
@@ -258,13 +229,13 @@ describe("a gateway with a life", () => {
 });
 
 describe("bootstrapRevision + 1", () => {
-  let before: { droplet: number; node: Device; hostKey: string; live: Listing };
+  let before: { droplet: number; node: TailnetNode; hostKey: string; live: Listing };
   let between: Listing;
 
   it("stops the gateway and the machine cleanly and lets go of the volume, whatever comes after", async () => {
     before = {
       droplet: project.dropletId,
-      node: await node(),
+      node: await project.node(),
       hostKey: await project.droplet("cat /etc/ssh/ssh_host_ed25519_key.pub"),
       live: await listing(),
     };
@@ -300,7 +271,7 @@ describe("bootstrapRevision + 1", () => {
       expect(withoutNotes(await listing())).toEqual(withoutNotes(between));
     } finally {
       await project.control("services/faults", { registryDown: false });
-      fine(await up);
+      succeeded(await up);
     }
   });
 
@@ -309,7 +280,7 @@ describe("bootstrapRevision + 1", () => {
     expect(await droplets()).toEqual([expect.objectContaining({ id: project.dropletId, name: "hermes" })]);
     expect(project.dropletId).not.toBe(before.droplet);
     const { id, name, addresses } = before.node;
-    expect(await node()).toMatchObject({ id, name, addresses });
+    expect(await project.node()).toMatchObject({ id, name, addresses });
     expect(name).toMatch(/^hermes\./);
     expect(await project.droplet("cat /etc/ssh/ssh_host_ed25519_key.pub")).toBe(before.hostKey);
     expect(await publicKeys()).toHaveLength(1);
@@ -327,7 +298,7 @@ describe("another image", () => {
     project.write("Pulumi.hermes.yaml", text.replace(/hermes:image: .*/, 'hermes:image: "195932981"'));
     const preview = await project.pulumi("preview", "--json");
     project.write("Pulumi.hermes.yaml", text);
-    fine(preview);
+    succeeded(preview);
     const { steps } = JSON.parse(preview.stdout) as { steps: { op: string; urn: string }[] };
     const replaced = steps.filter(({ op }) => op === "replace").map(({ urn }) => urn.split("$").at(-1)?.split("::")[0]);
     expect(replaced).toEqual(
@@ -339,28 +310,30 @@ describe("another image", () => {
 
 describe("hermes rotate deployKey", () => {
   it("and `up`: the new key is let in and the old one is not, and nothing else changes", async () => {
-    const pid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
-    const before = { droplet: project.dropletId, pid: await pid(), key: await deployKey() };
-    fine(await hermes("rotate", "deployKey"));
+    const before = { droplet: project.dropletId, pid: await project.gatewayPid(), key: await deployKey() };
+    succeeded(await hermes("rotate", "deployKey"));
     const key = await deployKey();
     expect(key).not.toBe(before.key);
     expect([await letsIn(before.key), await letsIn(key)]).toEqual([true, true]);
-    fine(await project.up());
+    succeeded(await project.up());
     expect([await letsIn(before.key), await letsIn(key)]).toEqual([false, true]);
     expect(await publicKeys()).toEqual([publicKeyOf(key)]);
-    expect({ droplet: project.dropletId, pid: await pid() }).toEqual({ droplet: before.droplet, pid: before.pid });
+    expect({ droplet: project.dropletId, pid: await project.gatewayPid() }).toEqual({
+      droplet: before.droplet,
+      pid: before.pid,
+    });
   });
 });
 
 describe("the deploy key lost, the tailnet node deleted, and the power cut", () => {
   it("hermes rotate deployKey --lost and `up` lead back in, to the same state", async () => {
-    const before = { droplet: project.dropletId, node: await node(), key: await deployKey() };
+    const before = { droplet: project.dropletId, node: await project.node(), key: await deployKey() };
     await api("tailnet", "DELETE", `/api/v2/device/${before.node.id}`);
     await api("digitalocean", "POST", `/v2/droplets/${before.droplet}/actions`, { type: "power_off" });
-    fine(await hermes("rotate", "deployKey", "--lost"));
-    fine(await project.up());
+    succeeded(await hermes("rotate", "deployKey", "--lost"));
+    succeeded(await project.up());
     expect(project.dropletId).not.toBe(before.droplet);
-    const { id, name } = await node();
+    const { id, name } = await project.node();
     expect(id).not.toBe(before.node.id);
     expect(name).toBe(before.node.name);
     expect([await letsIn(before.key), await letsIn(await deployKey())]).toEqual([false, true]);

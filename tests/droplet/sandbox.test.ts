@@ -1,19 +1,16 @@
 import { dropletIds } from "../../localcloud/droplets";
-import { projectOfFile } from "./project";
-import { accountState, everything, fine, tailnetTraces } from "./traces";
+import { accountState, everything, tailnetTraces } from "../support/account";
+import { sharedLab } from "../support/labs";
+import { succeeded } from "../support/project-copy";
 
-/** The longest step: a whole start. */
-jest.setTimeout(1_200_000);
-
-const project = projectOfFile();
+const project = sharedLab();
 const STACK = "sandbox-try";
 
-const sandbox = (...args: string[]) => project.exec(["node", "cli/hermes.js", "sandbox", ...args]);
+const sandbox = (...args: string[]) => project.hermes("sandbox", ...args);
 
 let before: Record<string, unknown>;
 
 beforeAll(async () => {
-  fine(await project.run(["bash", "scripts/start.sh"]));
   before = await everything(project, STACK);
 });
 
@@ -28,26 +25,26 @@ describe("a sandbox", () => {
   it.each(["first", "second"])(
     "comes up, is made anew, and goes without a trace: the %s of that name",
     async (time) => {
-      const made = fine(await sandbox("create", "try", "--ttl", "2h", "--idle", "1h", "--json"));
+      const made = succeeded(await sandbox("create", "try", "--ttl", "2h", "--idle", "1h", "--json"));
       expect(JSON.parse(made)).toEqual([expect.objectContaining({ name: "try", ok: true })]);
       await expectUp();
       expect(await project.droplet("systemctl is-active hermes-idle.timer")).toBe("active");
       expect(await project.droplet("/usr/local/lib/hermes/idle.sh")).toMatch(/^last used \d+ s ago, of 60 min$/);
       const first = project.dropletId;
 
-      fine(await sandbox("recreate", "try"));
+      succeeded(await sandbox("recreate", "try"));
       await expectUp();
       expect(project.dropletId).not.toBe(first);
       expect(dropletIds(project.lab)).toHaveLength(2);
 
-      if (time === "first") fine(await sandbox("destroy", "try"));
+      if (time === "first") succeeded(await sandbox("destroy", "try"));
       else {
         // Its program switches it off, as it would after an hour; the next sweep takes it.
         await project.droplet("echo 0 >/etc/hermes/idle; systemd-run --on-active=1 /usr/local/lib/hermes/idle.sh");
         const off = async (): Promise<boolean> =>
-          (JSON.parse(fine(await sandbox("list", "--json"))) as { droplet: string }[])[0]?.droplet === "off";
+          (JSON.parse(succeeded(await sandbox("list", "--json"))) as { droplet: string }[])[0]?.droplet === "off";
         for (let tries = 0; !(await off()) && tries < 60; tries++);
-        expect(fine(await sandbox("sweep", "--yes"))).toContain("try: idle: it has switched itself off: removed");
+        expect(succeeded(await sandbox("sweep", "--yes"))).toContain("try: idle: it has switched itself off: removed");
       }
       expect(await everything(project, STACK)).toEqual(before);
       expect(Object.keys((await accountState(project)).droplets)).toHaveLength(1);

@@ -1,7 +1,15 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { labOf } from "../../localcloud/lab";
-import { createNetwork, destroyNetwork, inNamespace, run, tryRun, waitFor } from "../../localcloud/network";
+import {
+  createNetwork,
+  destroyNetwork,
+  inNamespace,
+  namespacePath,
+  run,
+  tryRun,
+  waitFor,
+} from "../../localcloud/network";
 import {
   logOf,
   recordedProcesses,
@@ -12,7 +20,7 @@ import {
 } from "../../localcloud/processes";
 import { operatorMember, startOperator, tailnetCredentials } from "../../localcloud/tailnet";
 import { login, startMember, tailscale, type TailnetMember } from "../../localcloud/tailnet/operator";
-import { hireJanitor } from "./janitor";
+import { hireJanitor } from "../support/janitor";
 
 let dismissJanitor: () => void = () => undefined;
 const project = join(__dirname, "..", "..");
@@ -119,7 +127,7 @@ describe("the lab's tailnet", () => {
       if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm start\` once, or build the lab's programs`);
     }
     await cleanUp();
-    dismissJanitor = hireJanitor(project, "tailnet-test");
+    dismissJanitor = hireJanitor(project, { instance: "tailnet-test" });
     await createNetwork(lab);
     await startDaemon();
     await startOperator(lab);
@@ -228,6 +236,6 @@ describe("the lab's tailnet", () => {
     expect(started.filter((process) => process.name === "operator")).toHaveLength(1);
     await cleanUp();
     expect(started.filter(isRunning)).toEqual([]);
-    expect(existsSync(`/run/netns/${lab.ns.lab}`)).toBe(false);
+    expect(existsSync(namespacePath(lab.ns.lab))).toBe(false);
   }, 60_000);
 });

@@ -1,41 +1,30 @@
 import type { UpgradeReport } from "../../cli/upgrade";
-import { projectOfFile } from "./project";
-import { configure, NEW, OLD } from "./versions";
+import { ownLab } from "../support/labs";
+import { acceptTree, configure, NEW, OLD } from "../support/openclaw-versions";
+import { succeeded } from "../support/project-copy";
 
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
-
-const project = projectOfFile();
+const project = ownLab();
 
 beforeAll(async () => {
   configure(project, OLD);
-  const { code, stderr } = await project.run(["bash", "scripts/start.sh"]);
-  expect({ code, tail: code === 0 ? "" : stderr.slice(-3000) }).toEqual({ code: 0, tail: "" });
-  await project.ask("the word is marmalade", "upgrade");
+  await project.start();
+  await project.remember("marmalade", "upgrade");
 });
 
 const running = (): Promise<string> => project.droplet("readlink /opt/openclaw/current");
 const installed = (): Promise<string> => project.droplet("ls /opt/openclaw | grep -v current");
-const gatewayPid = (): Promise<string> => project.droplet("systemctl show --property MainPID --value openclaw-gateway");
 const isReady = async (): Promise<boolean> =>
   (await project.droplet("curl -s http://127.0.0.1:18789/readyz")).includes('"ready":true');
 
-const sessionRemembers = async (question: string): Promise<void> => {
-  const since = (await project.modelCalls()).at(-1)?.number ?? 0;
-  await project.ask(question, "upgrade");
-  const call = (await project.modelCalls(since)).find((one) => one.messages.some((m) => m.text.includes(question)));
-  expect(call?.messages.map((message) => message.text).join("\n")).toContain("marmalade");
-};
+const sessionRemembers = async (question: string): Promise<void> =>
+  expect(await project.recalls("upgrade", question)).toContain("marmalade");
 
 const changes = async (): Promise<number> =>
   (await project.control<{ method: string }[]>("digitalocean/calls")).filter(({ method }) => method !== "GET").length;
 
 describe("hermes upgrade --check", () => {
   it("finds the newer version in the lab's registry, and that there is no way back from it", async () => {
-    const check = ["node", "cli/hermes.js", "upgrade", "--check", "--json", "--stack", "hermes"];
-    const { code, stdout, stderr } = await project.exec(check);
-    expect({ code, said: code === 0 ? "" : stderr }).toEqual({ code: 0, said: "" });
-    const report = JSON.parse(stdout) as UpgradeReport;
+    const report = JSON.parse(succeeded(await project.onStack("upgrade", "--check", "--json"))) as UpgradeReport;
     expect(report).toMatchObject({ configured: OLD.version, wayBack: false });
     expect(report.fits?.version).toBeDefined();
     expect(report.notes).toMatch(/^https:/);
@@ -88,8 +77,8 @@ describe("an upgrade that does not become ready", () => {
   let starts: Start[];
 
   beforeAll(async () => {
-    await project.droplet(`/usr/local/lib/hermes/install-openclaw.sh ${NEW.version} ${NEW.before}`);
-    await project.droplet(`base64 -d <<<${base64(DIES)} >>${program}`);
+    await project.droplet(`/usr/local/lib/hermes/install-openclaw.sh ${NEW.version} ${NEW.before} first-install`);
+    await project.droplet(`base64 -d <<<${base64(DIES)} >>${program}; ${acceptTree(NEW.version)}`);
     const dropIn = "[Service]\nExecStartPre=+/root/record start\nExecStopPost=+/root/record stop\n";
     await project.droplet(
       `base64 -d <<<${base64(RECORDER)} >/root/record; chmod +x /root/record;
@@ -129,21 +118,20 @@ describe("an upgrade", () => {
   it("runs the new version on the same state, and keeps the one before it", async () => {
     await project.droplet(`rm -rf /opt/openclaw/${NEW.version}; mkdir -p /opt/openclaw/2026.8.2/lib`);
     configure(project, NEW);
-    const { code, stdout, stderr } = await project.up();
-    expect({ code, out: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, out: "" });
+    succeeded(await project.up());
     expect(await running()).toBe(NEW.version);
     expect(await installed()).toBe(`${OLD.version}\n${NEW.version}`);
     await sessionRemembers("still there after the upgrade?");
   });
 
   it("can't be taken back by an edit: refused with the reason, and the gateway runs on", async () => {
-    const pid = await gatewayPid();
+    const pid = await project.gatewayPid();
     configure(project, OLD);
     const { code, stdout, stderr } = await project.up();
     expect(code).not.toBe(0);
     expect(stdout + stderr).toMatch(/state on this droplet is of a newer OpenClaw: format \d+ \(agents \d+\)/);
     expect(stdout + stderr).toMatch(/backup/);
-    expect({ pid: await gatewayPid(), version: await running(), ready: await isReady() }).toEqual({
+    expect({ pid: await project.gatewayPid(), version: await running(), ready: await isReady() }).toEqual({
       pid,
       version: NEW.version,
       ready: true,

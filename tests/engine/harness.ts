@@ -68,6 +68,8 @@ export interface RunOptions {
   stdin?: string;
   /** A guard against a run that hangs. @default 600 s */
   timeoutMs?: number;
+  /** Another stack of the same account and tailnet, made by `addStack`. @default the bench's own */
+  stack?: string;
 }
 
 /** A real engine over an emulated account that boots nothing; all of it in one temporary folder. */
@@ -82,6 +84,8 @@ export interface EngineBench {
   configFile: string;
   /** Replaces the stack's configuration; its secrets are given `encrypted`. */
   configure(config: Record<string, unknown>): void;
+  /** Adds an empty stack beside the bench's own. @returns the path of its file */
+  addStack(name: string, config: Record<string, unknown>): string;
   /**
    * Starts the provider plugins once for all runs from here on: starting them takes a third of a preview's time. Of
    * stand-ins only; official ones start quickly.
@@ -149,7 +153,6 @@ async function assemble(parts: Parts): Promise<EngineBench> {
   const { options, dir, running, digitalocean, tailscale } = parts;
   const stack = options.stack ?? "test";
   const program = options.program ?? PROJECT;
-  const configFile = join(dir, `Pulumi.${stack}.yaml`);
   const { cache } = labOf(PROJECT);
   const engine = await ensureEngine(cache, (line) => process.stderr.write(`${line}\n`));
   const environment = { ...environmentOf(dir, { cache, engine }, digitalocean, tailscale), ...options.env };
@@ -160,13 +163,16 @@ async function assemble(parts: Parts): Promise<EngineBench> {
       stdin,
       timeoutMs,
     });
-  const onStack = ["--stack", stack];
-  const withConfig = [...onStack, "--config-file", configFile];
+  const fileOf = (name: string): string => join(dir, `Pulumi.${name}.yaml`);
+  const on = (name: string): string[] => ["--stack", name];
+  const withFile = (name: string): string[] => [...on(name), "--config-file", fileOf(name)];
+  const [onStack, withConfig] = [on(stack), withFile(stack)];
   const must = async (args: string[]): Promise<Ended> => {
     const ended = await pulumi(args);
     if (ended.code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${ended.code}:\n${ended.output}`);
     return ended;
   };
+  const configFile = fileOf(stack);
   const configure = (config: Record<string, unknown>): void => writeStackFile(configFile, config);
   const { name: project } = load(readFileSync(join(program, "Pulumi.yaml"), "utf8")) as { name: string };
   const place = { state: join(dir, "pulumi", "state"), project, stack };
@@ -183,6 +189,11 @@ async function assemble(parts: Parts): Promise<EngineBench> {
     environment,
     configFile,
     configure,
+    addStack: (name, config) => {
+      initStack({ ...place, stack: name });
+      writeStackFile(fileOf(name), config);
+      return fileOf(name);
+    },
     keepProviders: async (env = {}) => {
       if (engine.providers === "official") return;
       const start = ({ name }: { name: string }) =>
@@ -190,7 +201,10 @@ async function assemble(parts: Parts): Promise<EngineBench> {
       environment["PULUMI_DEBUG_PROVIDERS"] = (await Promise.all(PLUGINS.map(start))).join();
     },
     dismissProviders: () => void delete environment["PULUMI_DEBUG_PROVIDERS"],
-    pulumi: (args, runOptions) => pulumi([...args, ...(needsConfig(args) ? withConfig : onStack)], runOptions),
+    pulumi: (args, runOptions) => {
+      const named = runOptions?.stack ?? stack;
+      return pulumi([...args, ...(needsConfig(args) ? withFile(named) : on(named))], runOptions);
+    },
     up: (...args) => must(["up", "--yes", "--skip-preview", ...args, ...withConfig]),
     preview: async (...args) => {
       const { stdout } = await must(["preview", "--json", ...args, ...withConfig]);

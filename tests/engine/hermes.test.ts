@@ -19,7 +19,7 @@ describe("the hermes stack, before anything is built", () => {
   it("previews its first create, with every secret hidden and the configuration readable", async () => {
     configure();
     const preview = await bench.preview("--diff");
-    expect(preview.changeSummary).toEqual({ create: 20 });
+    expect(preview.changeSummary).toEqual({ create: 22 });
     for (const value of Object.values(SECRETS)) expect(preview.raw).not.toContain(JSON.stringify(value).slice(1, 60));
     expect(preview.raw).toContain("google/gemma-4-31b-it:free");
     expect(deeds(bench.digitalocean)).toEqual([]);

@@ -62,7 +62,7 @@ describe("a model that OpenRouter took off", () => {
     expectRefused(
       await bench.pulumi(["up", "--yes", "--skip-preview"]),
       `hermes:models.primary is "openrouter/${GEMMA}": OpenRouter does not list it.`,
-      "Nearest free models with tools: openrouter/google/gemma-4-26b-a4b-it:free",
+      "Write openrouter/google/gemma-4-26b-a4b-it:free",
     );
   });
 });

@@ -58,7 +58,8 @@ function shortBundle(stdin: unknown): unknown {
   const bundle = JSON.parse(stdin) as Json;
   const files = (bundle["files"] ?? {}) as Record<string, Json>;
   for (const [path, file] of Object.entries(files))
-    if (path.startsWith(`${HELPERS_DIR}/`) || path.endsWith(".service")) files[path] = { ...file, text: ["…", ""] };
+    if (path.startsWith(`${HELPERS_DIR}/`) || path.endsWith(".service"))
+      files[path] = { ...file, base64: undefined, text: ["…", ""] };
   const apply = bundle["apply"];
   if (isMap(apply)) bundle["apply"] = {};
   return `${JSON.stringify(bundle, null, 2)}\n`;

@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { newKey } from "../../cli/init";
-import { EXIT } from "../../cli/output";
 import type { PulumiResult } from "../../cli/pulumi";
 import { buildReport } from "../../cli/report";
 import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
@@ -101,7 +100,7 @@ asRoot("the report of a real engine's preview", () => {
     const file = load(readFileSync(world.bench.configFile, "utf8")) as { config: Values };
     const bench = await startBench({ stack: "hermes", program: OFFENDING });
     try {
-      const secrets = { ...STACK_SECRETS, openrouterApiKey: SECRETS.gatewayToken, gatewayToken: SECRETS.gatewayToken };
+      const secrets = { ...STACK_SECRETS, gatewayToken: SECRETS.gatewayToken };
       bench.configure({ ...file.config, "hermes:secrets": encrypted(secrets), "offence:changes": OPENED });
       await expectGolden("policy", PREVIEW, bench.pulumi);
     } finally {
@@ -140,7 +139,7 @@ asRoot("the report of a real engine's preview", () => {
       await expectGolden(name);
     });
 
-    it("of a file that holds a secret of the stack is refused, and names it only", async () => {
+    it("of a file that holds a secret of the stack is a refused preview, which names it only", async () => {
       const line = "Be brief on Telegram: a phone shows eight lines.";
       edit(
         {
@@ -149,9 +148,9 @@ asRoot("the report of a real engine's preview", () => {
         },
         { filesToken: line },
       );
-      const refused = await buildReport({ stack: "hermes" }, (args) => onBench(args)).catch((error: Error) => error);
-      expect(refused).toMatchObject({ code: EXIT.refused, message: expect.stringContaining("hold filesToken,") });
-      expect((refused as Error).message).not.toContain("Be brief");
+      const report = JSON.stringify(await buildReport({ stack: "hermes" }, (args) => onBench(args)));
+      expect(report).toMatch(/hermes:agents\.main\.workspace[^]*filesToken/);
+      expect(report).not.toContain("Be brief");
     });
 
     it("of a destroy that keeps the volume", async () => {

@@ -23,11 +23,12 @@ asRoot("hermes sandbox create --ref", () => {
     }).trim();
 
   /** A commit on a branch of main whose program is another one; main stays checked out. */
-  function branch(name: string, change: (program: string) => string): void {
+  const branch = (name: string, edit: (program: string) => string): void => change(name, "index.ts", edit);
+  function change(name: string, file: string, edit: (text: string) => string): void {
     git("checkout", "--quiet", "-B", name, "main");
-    const path = join(world.project, "index.ts");
+    const path = join(world.project, file);
     const before = readFileSync(path, "utf8");
-    const after = change(before);
+    const after = edit(before);
     expect(after).not.toBe(before);
     writeFileSync(path, after);
     git("commit", "--quiet", "--all", "--message", name);
@@ -62,20 +63,50 @@ asRoot("hermes sandbox create --ref", () => {
     branch("other", saying("another commit"));
     without("old", "config/sandbox.ts");
     without("unlocked", "package-lock.json");
+    // That commit has another rule for sandboxes, and a key of its own.
+    change("stricter", "config/keys.ts", (keys) =>
+      keys.replace('growDisk: "boolean",', 'growDisk: "boolean",\n  colour: "string",'),
+    );
     branch("broken", () => 'throw new Error("a program that does not run");\n');
   });
   afterAll(() => world?.stop());
 
   it("refuses what git does not know, and a program without sandboxes, before anything is made", async () => {
     const [before, calls] = [traces(), world.bench.digitalocean.calls.length];
-    for (const ref of ["no-such-branch", "0".repeat(40), "--help"]) {
+    for (const [ref, wrong] of [
+      ["no-such-branch", "git knows no such commit here"],
+      ["0".repeat(40), "git knows no such commit here"],
+      ["--help", "it is the next flag"],
+    ]) {
       const { code, output } = await world.hermes("sandbox", "create", "x", `--ref=${ref}`);
-      expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`git knows no ${ref} here`) });
+      expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`--ref is "${ref}": ${wrong}`) });
     }
     const old = await world.hermes("sandbox", "create", "x", "--ref", "old");
-    expect(old).toMatchObject({ code: 1, output: expect.stringContaining("its program knows no sandboxes") });
+    expect(old).toMatchObject({ code: 1, output: expect.stringContaining("so it refuses every sandbox") });
     expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
     expect(traces()).toEqual(before);
+  });
+
+  it("refuses by the rules of that commit, before anything is made, and leaves nothing behind", async () => {
+    const [before, calls] = [traces(), world.bench.digitalocean.calls.length];
+    const create = (ref: string, ...flags: string[]) => world.hermes("sandbox", "create", "x", "--ref", ref, ...flags);
+    const small = await create("other", "--size", "s-1vcpu-1gb");
+    expect(small).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('--size is "s-1vcpu-1gb": DigitalOcean has no such size'),
+    });
+    const typo = await create("other", "--set", "colour=red");
+    expect(typo).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("--set colour is not a key that hermes knows"),
+    });
+    // One that knows the key has other things to say.
+    const known = await create("stricter", "--set", "colour=red", "--set", "swapGiB=4x");
+    expect(known).toMatchObject({ code: 1, output: expect.stringContaining('--set swapGiB is "4x"') });
+    expect(known.output).not.toMatch(/colour|hermes sandbox destroy|^ +at /m);
+    expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
+    expect(traces()).toEqual(before);
+    expect(workTrees()).toEqual(here());
   });
 
   it("brings up the program of that commit, and leaves no work tree", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { EXIT } from "../../cli/output";
 import { postReport } from "../../cli/report/post";
 import { ForgeApi, markerOf } from "../../forge";
-import { hireJanitor } from "../droplet/janitor";
+import { hireJanitor } from "../support/janitor";
 import { collectOutput, type Ended } from "../engine/harness";
 import { renderReport } from "../../report";
 import { CASES, FOLDER, goldenOf, inputOf, type RecordedCase } from "../fixtures/previews";
@@ -23,7 +23,7 @@ describe("a report on a real Gitea", () => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "hermes-forge-"));
     chmodSync(dir, 0o755);
-    dismiss = hireJanitor(PROJECT, "forge", dir);
+    dismiss = hireJanitor(PROJECT, { instance: "forge", temporary: dir });
     gitea = await Gitea.start(join(dir, "gitea"));
     await gitea.person("ada");
     await gitea.person("robot");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { newKey } from "../../cli/init";
 import { builtPath, RECIPES } from "../../localcloud/engine";
 import { labOf } from "../../localcloud/lab";
-import { hireJanitor } from "../droplet/janitor";
+import { hireJanitor } from "../support/janitor";
 import { COMMITTED, PROGRAM, startBench, type EngineBench } from "../engine/harness";
 import { encrypted, PASSPHRASE } from "../support/stack-file";
 import { fakeDroplets, type FakeDroplets } from "../torture/droplets";
@@ -44,7 +44,7 @@ export interface WorldOptions {
 export async function startWorld({ workflows }: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "hermes-forge-"));
   chmodSync(dir, 0o755);
-  const dismiss = hireJanitor(PROJECT, "forge", dir);
+  const dismiss = hireJanitor(PROJECT, { instance: "forge", temporary: dir });
   const stops: (() => Promise<void> | void)[] = [
     dismiss,
     () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }),

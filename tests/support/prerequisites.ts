@@ -9,6 +9,7 @@ import { labOf } from "../../localcloud/lab";
 import { DEBIAN_PACKAGES, ensurePackages, missingPackages, VM_PACKAGES } from "../../localcloud/packages";
 import { vmHindrance } from "../../localcloud/vm";
 import { ensureWeights } from "../../localcloud/services/ollama/weights";
+import { ensureRealOpenclaw } from "./real-openclaw";
 
 export const SUITES = ["unit", "engine", "droplet", "ollama", "vm", "forge", "torture"] as const;
 export type Suite = (typeof SUITES)[number];
@@ -75,6 +76,7 @@ export const PREREQUISITES: readonly Prerequisite[] = [
     suites: ["droplet", "vm"],
     install: async (say) => void (await ensurePrograms(cache, say)),
   },
+  { what: "OpenClaw", suites: ["engine"], install: ensureRealOpenclaw },
   program("the object store", ["engine", "droplet", "torture"], RECIPES.objectStore),
   program("actionlint", ["forge"], RECIPES.actionlint),
   program("Gitea's runner", ["forge"], RECIPES.actRunner),

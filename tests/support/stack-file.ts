@@ -14,6 +14,7 @@ export const SECRETS = {
   openrouterApiKey: "sk-or-v1-engine-test-secret",
   gatewayToken: "engine-test-gateway-token-of-more-than-32-characters",
   deployKey: newKey("test"),
+  hostKey: newKey("host"),
 };
 
 /** One salt for all stacks, so that a value encrypted for one stack can be read in any other. */

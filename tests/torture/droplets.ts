@@ -7,6 +7,7 @@ import type { DropletSpec } from "../../localcloud/substrate";
 import type { EngineBench } from "../engine/harness";
 import type { FakeTailscale } from "../engine/fakes/tailscale-api";
 import { CONNECTION } from "./cases";
+import { exchange, isExchange, type Identity } from "../fixtures/host-key-exchange";
 import type { Ledger } from "./ledger";
 
 /** What `hermes-apply` on one droplet was given. */
@@ -21,10 +22,11 @@ export interface FakeDroplets {
   applied: Map<number, Applied>;
   /** Device id on the tailnet by droplet's id. */
   nodes: Map<number, string>;
+  /** What the machine at a droplet's address shows, and knows, by droplet's id. */
+  identities: Map<number, Identity>;
   stop(): void;
 }
 
-const HOST_KEY = newKey("test");
 const SSH_PORT = 22;
 
 /** A server that is refused for a while comes back after that, milliseconds. */
@@ -45,6 +47,7 @@ export async function fakeDroplets(
   const network = await takeNetwork();
   const applied: FakeDroplets["applied"] = new Map();
   const nodes: FakeDroplets["nodes"] = new Map();
+  const identities: FakeDroplets["identities"] = new Map();
   const servers = new Map<number, SshServer>();
   const createDroplet = bench.substrate.createDroplet.bind(bench.substrate);
   const destroyDroplet = bench.substrate.destroyDroplet.bind(bench.substrate);
@@ -59,17 +62,22 @@ export async function fakeDroplets(
     const given: Applied = { staged: {} };
     applied.set(spec.id, given);
     nodes.set(spec.id, node);
-    servers.set(spec.id, await SshServer.start(address, given, ledger));
+    const identity: Identity = { hostKey: newKey("test"), tailnetKey: tailnetKeyIn(spec) };
+    identities.set(spec.id, identity);
+    servers.set(spec.id, await SshServer.start(address, given, ledger, identity));
   };
   bench.substrate.destroyDroplet = async (id) => {
     await destroyDroplet(id);
     servers.get(id)?.stop();
     servers.delete(id);
     applied.delete(id);
+    const device = bench.tailscale.devices.find((one) => one.id === nodes.get(id));
+    if (device !== undefined) device["connectedToControl"] = false;
   };
   return {
     applied,
     nodes,
+    identities,
     stop: () => {
       servers.forEach((server) => server.stop());
       network.release();
@@ -96,9 +104,11 @@ async function takeNetwork(): Promise<{ prefix: string; release: () => void }> {
   throw new Error("every network for fake droplets is in use");
 }
 
+const tailnetKeyIn = ({ userData }: DropletSpec): string => /tskey-auth-\w+-\w+/.exec(userData)?.[0] ?? "";
+
 /** Joins with the single-use key that its user data brought; undefined when that is spent or unknown. */
 function join(tailscale: FakeTailscale, spec: DropletSpec, address: string): string | undefined {
-  const id = /tskey-auth-(k\w+CNTRL)-/.exec(spec.userData)?.[1];
+  const id = /(k\w+CNTRL)-/.exec(tailnetKeyIn(spec))?.[1];
   const key = id === undefined ? undefined : tailscale.keys.get(id);
   if (key === undefined || key["invalid"] === true) return undefined;
   key["invalid"] = true;
@@ -129,10 +139,12 @@ class SshServer {
     private readonly address: string,
     private readonly given: Applied,
     private readonly ledger: Ledger,
+    /** Changes at the first contact. */
+    private readonly identity: Identity,
   ) {}
 
-  static async start(address: string, given: Applied, ledger: Ledger): Promise<SshServer> {
-    const server = new SshServer(address, given, ledger);
+  static async start(address: string, given: Applied, ledger: Ledger, identity: Identity): Promise<SshServer> {
+    const server = new SshServer(address, given, ledger, identity);
     await server.listen();
     return server;
   }
@@ -168,7 +180,7 @@ class SshServer {
       this.back = setTimeout(() => void this.listen(), AWAY_MS);
       return;
     }
-    const ssh = new Server({ hostKeys: [HOST_KEY] }, (client) => {
+    const ssh = new Server({ hostKeys: [this.identity.hostKey] }, (client) => {
       client.on("error", () => undefined);
       client.on("authentication", (context) => context.accept());
       client.on("session", (accept) => {
@@ -179,9 +191,16 @@ class SshServer {
   }
 
   private async answer(socket: Socket, channel: ServerChannel, command: string): Promise<void> {
-    const stdin = await inputOf(channel);
-    const { kind } = this.ledger.enter(`ssh ${command}`);
+    const isFirst = isExchange(command);
+    const stdin = isFirst ? "" : await inputOf(channel);
+    const { kind } = this.ledger.enter(isFirst ? "ssh host-key" : `ssh ${command}`);
     if (kind === "dropped before") return void socket.destroy();
+    if (isFirst && kind !== "exits non-zero") {
+      if (kind === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+      await exchange(command, channel, this.identity);
+      if (kind === "kill") await this.ledger.kill();
+      return kind === "dropped after" ? void socket.destroy() : undefined;
+    }
     const refused = { code: 1, reply: { ok: false, error: "struck by the torture" } };
     const { code, reply } = kind === "exits non-zero" ? refused : hermesApply(command, stdin, this.given);
     if (kind === "kill") await this.ledger.kill();

@@ -66,6 +66,18 @@ describe("hermes-apply activate", () => {
     expect([code, machine.calls, machine.gateway.starts]).toEqual([0, [], 1]);
   });
 
+  it("installs OpenClaw again if somebody changed it, and restarts the gateway that runs it", async () => {
+    await apply();
+    machine.changedTrees.add("1.0.0");
+    const { code, reply } = await apply();
+    expect({ code, reply }).toMatchObject({ code: 0, reply: { ok: true, restarted: true, ready: true } });
+    expect(machine.calls[0]).toMatch(
+      /^bash \/usr\/local\/lib\/hermes\/install-openclaw\.sh 1\.0\.0 2026-01-01 first-install$/,
+    );
+    expect(machine.gateway.starts).toBe(2);
+    expect((await status(machine.host(), { agentTurn: false })).ok).toBe(true);
+  });
+
   it("starts a gateway that was stopped by hand, and changes nothing else", async () => {
     await apply();
     machine.stop();
@@ -238,6 +250,15 @@ describe("hermes-apply activate rolls back", () => {
     expect(picture()).toEqual(before);
   });
 
+  it("and says first what Telegram refuses, and what to do; then that the gateway was waited for", async () => {
+    await apply();
+    const { reply } = await apply({ openclaw: { x: "refused-telegram" } });
+    const [first, second] = (reply.error ?? "").split("\n");
+    expect(first).toMatch(/^telegram: Telegram refuses the bot's token \(401\).*hermes:secrets\.telegramBotToken/);
+    expect(second).toMatch(/not ready after 60 s: openclaw-gateway\.service is active/);
+    expect(machine.said.find((line) => line.includes("Telegram"))).toMatch(/^failed: telegram: Telegram refuses/);
+  });
+
   it("and leaves a gateway alone that took nothing of it", async () => {
     await apply();
     const before = picture();
@@ -303,7 +324,8 @@ describe("workspace files", () => {
     machine.write("/outside/x", "untouched");
     symlinkSync(join(machine.root, "outside"), join(machine.root, WORKSPACE, "skills"));
     const { code, reply } = await apply({ workspace: { "SOUL.md": "s", "skills/x": "written" } });
-    expect([code, reply.error]).toEqual([1, expect.stringContaining("behind something that is no folder")]);
+    expect([code, reply.error]).toEqual([0, undefined]);
+    expect(machine.read(`${WORKSPACE}/skills/x`)).toBe("written");
     expect(machine.read("/outside/x")).toBe("untouched");
   });
 
@@ -353,6 +375,17 @@ describe("hermes-apply status", () => {
     expect(found.drift).toEqual(["/etc/openclaw/secrets/gatewayToken", SOUL]);
   });
 
+  it("is not content with an OpenClaw that is not as it was installed", async () => {
+    await apply();
+    machine.changedTrees.add("1.0.0");
+    const reply = await status(machine.host(), { agentTurn: true });
+    expect(reply).toMatchObject({ ok: false, ready: true });
+    expect(reply.error).toMatch(/opt\/openclaw\/1\.0\.0 is not as it was installed: .*--replace/);
+    machine.gateway.active = "failed";
+    const down = await status(machine.host(), { agentTurn: false });
+    expect(down.error).toMatch(/is failed[^]*is not as it was installed/);
+  });
+
   it("is not content with a gateway that says it is ready, and whose volume is gone", async () => {
     await apply();
     machine.lackingRoom["/var/lib/openclaw"] = { free: 2 ** 30, writable: false };
@@ -361,6 +394,17 @@ describe("hermes-apply status", () => {
     expect(reply.error).toMatch(
       /^\/var\/lib\/openclaw cannot be written: the disk is read-only, after an error, or gone/,
     );
+    expect(reply).not.toHaveProperty("agentTurn");
+  });
+
+  it.each([
+    ["bytes", { free: 4096, writable: true }, /the disk is full/],
+    ["files", { free: 2 ** 30, freeFiles: 3, writable: true }, /the disk has room for 3 more files/],
+  ])("is not content with a volume that has no %s left, on which no turn works", async (_, disk, why) => {
+    await apply();
+    machine.lackingRoom["/var/lib/openclaw"] = disk;
+    const reply = await status(machine.host(), { agentTurn: true });
+    expect([reply.ok, reply.error]).toEqual([false, expect.stringMatching(why)]);
     expect(reply).not.toHaveProperty("agentTurn");
   });
 

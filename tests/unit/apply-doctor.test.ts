@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { md, pki } from "node-forge";
 import { doctor } from "../../gateway/apply/doctor.ts";
 import { backupFinding } from "../../gateway/apply/doctor-hermes.ts";
+import { largestOf } from "../../gateway/apply/doctor-system.ts";
 import { readListeners } from "../../gateway/apply/doctor-network.ts";
+import { status } from "../../gateway/apply/status.ts";
 import { LISTENERS, Patient, RULES, TOKEN, unitSays } from "../fixtures/apply-patient.ts";
 
 let patient: Patient;
@@ -137,7 +139,8 @@ const BOOKS: Fault[] = [
     "fail",
     /--replace/,
   ],
-  ["an OpenClaw with a hole", () => remove("/opt/openclaw/1.0.0"), "openclaw", "fail", /rm -r/],
+  ["an OpenClaw with a hole", () => remove("/opt/openclaw/1.0.0"), "openclaw", "fail", /--replace/],
+  ["an OpenClaw that somebody changed", () => patient.changedTrees.add("1.0.0"), "openclaw", "fail", /--replace/],
   [
     "another Node than configured",
     () => (patient.link("/opt/node/current", "23.0.0"), patient.answer("/usr/local/bin/node --version", "v23.0.0\n")),
@@ -165,6 +168,7 @@ const GATEWAY: Fault[] = [
     /mend the disk/,
   ],
   ["gateway that starts", () => gateway({ active: "activating" }), "gateway", "fail", /again in a minute/],
+  ["bot that Telegram refuses", refuseBot, "gateway", "fail", /logs --unit gateway/],
   ["gateway that is not ready", () => gateway({ loaded: "never-ready" }), "gateway", "fail", /logs --unit gateway/],
   [
     "gateway that will not start at boot",
@@ -247,7 +251,7 @@ const NETWORK: Fault[] = [
     () => Object.assign(patient.tailscale, { BackendState: "NeedsLogin" }),
     "tailnet",
     "fail",
-    /bootstrapRevision/,
+    /bootstrapRevision.*LOST/,
   ],
   [
     "no control server",
@@ -268,14 +272,14 @@ const NETWORK: Fault[] = [
     () => Object.assign(patient.tailscale.Self, { KeyExpiry: inDays(-1) }),
     "node key",
     "fail",
-    /bootstrapRevision/,
+    /bootstrapRevision.*LOST/,
   ],
   [
     "a node key that is told expired",
     () => Object.assign(patient.tailscale.Self, { Expired: true }),
     "node key",
     "fail",
-    /bootstrapRevision/,
+    /bootstrapRevision.*LOST/,
   ],
   [
     "tailnet lock without this node",
@@ -383,6 +387,30 @@ const SYSTEM: Fault[] = [
     /volumeGiB/,
   ],
   ["no inodes", () => (patient.disks[1] = ["/srv/hermes", 10 * GIB, 9 * GIB, 1000, 10]), "inodes", "fail", /volumeGiB/],
+  [
+    "root's /tmp full",
+    () => (patient.memoryDisks["/tmp"] = [GIB, 2 ** 20, 1000, 900]),
+    "temporary files",
+    "fail",
+    /du -xah \/tmp/,
+  ],
+  [
+    "the agents' /tmp full",
+    () => {
+      patient.answer("systemctl show hermes-agent.service --property=ActiveState", "ActiveState=active\nMainPID=77\n");
+      patient.memoryDisks["/proc/77/root/tmp"] = [GIB / 4, 0, 65_536, 60_000];
+    },
+    "temporary files",
+    "fail",
+    /systemctl restart hermes-agent empties it/,
+  ],
+  [
+    "the gateway's /var/tmp with nearly as many files as it holds",
+    () => (patient.memoryDisks[`/proc/${patient.gateway.pid}/root/var/tmp`] = [GIB / 8, GIB / 9, 65_536, 5000]),
+    "temporary files",
+    "warn",
+    /systemctl restart openclaw-gateway empties it/,
+  ],
   ["little memory", () => patient.memory(0.15), "memory", "warn", /larger hermes:size/],
   ["no memory", () => patient.memory(0.05), "memory", "fail", /larger hermes:size/],
   ["much swap in use", () => patient.memory(1, 1.2), "swap", "warn", /larger hermes:size/],
@@ -436,7 +464,26 @@ describe("one fault is one finding, with its fix", () => {
   });
 });
 
+/** As the journal of OpenClaw 2026.9.6 has it. */
+function refuseBot(): void {
+  const message = "[default] channel exited: Telegram bot token unauthorized (getMe returned 401 from Telegram)";
+  patient.answer(
+    "journalctl --quiet --output=cat",
+    JSON.stringify({ level: "error", subsystem: "channels/telegram", message }),
+  );
+  gateway({ loaded: "refused-telegram" });
+}
+
 describe("a finding", () => {
+  it("of a gateway that is not ready is its own reason, and that of status too", async () => {
+    refuseBot();
+    const reason = /^telegram: Telegram refuses the bot's token \(401\)/;
+    expect((await findingsOf())[0]?.found).toMatch(reason);
+    expect((await status(patient.host(), { agentTurn: false })).error).toMatch(reason);
+    patient.answer("journalctl --quiet --output=cat", "no JSON\n");
+    expect((await findingsOf())[0]?.found).toBe("telegram: not ready, and the journal names no error of it");
+  });
+
   it("names what was found", async () => {
     patient.write("/run/reboot-required", "");
     patient.write("/run/reboot-required.pkgs", "linux-image\nlinux-image\n");
@@ -468,7 +515,7 @@ describe("a finding", () => {
 });
 
 describe("a check that can't be done", () => {
-  it.each(["ss", "tailscale", "findmnt", "df", "timedatectl", "nft", "getent"])(
+  it.each(["ss", "tailscale", "findmnt", "df", "stat", "timedatectl", "nft", "getent"])(
     "because there is no %s is a warning, and hides no other",
     async (program) => {
       patient.answer(program, "", 127, "not found");
@@ -531,6 +578,48 @@ describe("listeners", () => {
   });
 });
 
+describe("the models", () => {
+  const asked = async (turn: object, configHash?: string) => {
+    const { configHash: applied } = await doctor(patient.host());
+    const at = new Date((patient.now - 3 * 3600) * 1000).toISOString();
+    patient.write("/var/lib/hermes/last-turn.json", JSON.stringify({ configHash: configHash ?? applied, at, turn }));
+    return (await doctor(patient.host())).checks.find(({ name }) => name === "models");
+  };
+  const failed = [{ model: "openrouter/a/b:free", reason: "429 Rate limit exceeded" }];
+
+  it("are fine where the first one answered the last turn, and a warning where another one did", async () => {
+    expect(await asked({ ok: true, model: "openrouter/a/b:free" })).toMatchObject({
+      level: "ok",
+      found: "openrouter/a/b:free answered 3 h ago",
+    });
+    expect(await asked({ ok: true, model: "openrouter/c/d:free", failed })).toMatchObject({
+      level: "warn",
+      found:
+        "openrouter/c/d:free answered 3 h ago, because these did not: openrouter/a/b:free (429 Rate limit exceeded)",
+    });
+  });
+
+  it("are a warning where none answered", async () => {
+    expect(await asked({ ok: false, error: "All models failed" })).toMatchObject({
+      level: "warn",
+      found: "no answer 3 h ago: All models failed",
+    });
+  });
+
+  it("of another configuration are not told of", async () => {
+    expect(await asked({ ok: true, model: "a/b" }, "another")).toBeUndefined();
+  });
+
+  it("are those of the last turn that status asked for", async () => {
+    await status(patient.host(), { agentTurn: true });
+    const { checks } = await doctor(patient.host());
+    expect(checks.find(({ name }) => name === "models")).toMatchObject({
+      level: "ok",
+      found: expect.stringContaining("openrouter/v/m answered"),
+    });
+  });
+});
+
 describe("the backups of a bucket", () => {
   const HOUR = 3600;
   const now = 1_790_000_000;
@@ -548,7 +637,79 @@ describe("the backups of a bucket", () => {
     ],
     ["before the first", {}, "warn", /^none in the bucket yet$/],
     ["that failed", { made: now - 25 * HOUR, due: now - HOUR, error: "403" }, "fail", /^the last one failed, .* 403$/],
+    [
+      "beyond those kept",
+      { made: now - HOUR, unpruned: "GET b: 403" },
+      "warn",
+      /1 h old; older .* not removed: GET b: 403$/,
+    ],
   ])("%s", (_, times, level, found) => {
     expect(backupFinding({ now, ...times })).toMatchObject({ level, found: expect.stringMatching(found) as string });
+  });
+
+  it("fail when the timer has no next run, however new the newest is", async () => {
+    const name = `hermes-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}Z.tar.age`;
+    patient.write("/etc/hermes/backup.json", "{}");
+    patient.write("/var/lib/hermes/last-backup.json", JSON.stringify({ name }));
+    const timer = (SubState: string) =>
+      patient.answer("systemctl show hermes-backup.timer", unitSays({ SubState, LastTriggerUSec: "" }));
+    timer("waiting");
+    expect(await findingsOf()).toEqual([]);
+    timer("elapsed");
+    expect(await findingsOf()).toEqual([
+      {
+        name: "backup",
+        level: "fail",
+        found: "hermes-backup.timer has no next run: no time of its schedule is still to come",
+        fix: "set hermes:backup.schedule to a time that comes, then pulumi up",
+      },
+    ]);
+  });
+});
+
+describe("a volume that is nearly full", () => {
+  const du = (rows: [number, string][]) => rows.map(([amount, path]) => `${Math.round(amount)}\t${path}\0`).join("");
+  const MAIN = "/srv/hermes/openclaw/workspaces/main";
+
+  it.each([
+    [
+      "free space",
+      ["/srv/hermes", 10 * GIB, 0.1 * GIB, 1000, 900],
+      "nice du --one-file-system --null --max-depth=5 --block-size=1",
+      "9.0 GiB",
+    ],
+    [
+      "inodes",
+      ["/srv/hermes", 10 * GIB, 9 * GIB, 700_000, 10],
+      "nice du --one-file-system --null --max-depth=5 --inodes",
+      `${9 * GIB} files`,
+    ],
+  ] as const)("is named with who takes it (%s)", async (check, disk, command, amount) => {
+    patient.disks[1] = [...disk];
+    patient.answer(
+      command,
+      du([
+        [9 * GIB, `${MAIN}/a\nb\u202E`],
+        [9.1 * GIB, MAIN],
+        [9.1 * GIB, "/srv/hermes/openclaw/workspaces"],
+        [9.2 * GIB, "/srv/hermes/openclaw"],
+        [9.3 * GIB, "/srv/hermes"],
+      ]),
+    );
+    const finding = (await findingsOf()).find(({ name }) => name === check);
+    expect(finding?.level).toBe("fail");
+    expect(finding?.found).toContain(`most of it in ${MAIN}/a\\u{a}b\\u{202e} (${amount})`);
+  });
+
+  it("is put down to the folder that is not explained by one folder in it", () => {
+    const half: [number, string][] = [
+      [10, "/v"],
+      [6, "/v/w"],
+      [2, "/v/w/a"],
+      [2, "/v/w/b"],
+      [4, "/v/x"],
+    ];
+    expect(largestOf(du(half), "/v")).toEqual({ path: "/v/w", amount: 6 });
+    expect(largestOf("", "/v")).toBeUndefined();
   });
 });

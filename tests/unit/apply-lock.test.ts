@@ -2,9 +2,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { holderOf, prepareLock } from "../../gateway/apply/lock.ts";
-import { LOCK } from "../../gateway/apply/places.ts";
+import { dirname, join } from "node:path";
+import { holderOf, lockOf, prepareLock, runLocked } from "../../gateway/apply/lock.ts";
+import { BACKUP_LOCK, LOCK } from "../../gateway/apply/places.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "hermes-lock-"))));
@@ -37,6 +37,31 @@ describe("the lock of hermes-apply", () => {
       await ended;
     }
     expect(holderOf(lock)).toBe("a process that has ended since");
+  });
+
+  it("is one of its own for what sends backups, by hand and by the timer, and none for what only looks", () => {
+    const lock = (verbs: string): string | undefined => lockOf(verbs.split(" "));
+    expect(["backup bucket", "backup bucket --timer"].map(lock)).toEqual([BACKUP_LOCK, BACKUP_LOCK]);
+    expect(["backup stage age1a", "backup clean", "activate"].map(lock)).toEqual([LOCK, LOCK, LOCK]);
+    expect(["status --agent-turn", "doctor"].map(lock)).toEqual([undefined, undefined]);
+    expect(dirname(BACKUP_LOCK)).toBe(dirname(LOCK));
+  });
+
+  it("lets a second run in when the first has ended, and names the first until then", async () => {
+    const lock = join(folder, "backup.lock");
+    const first = spawn("flock", ["--no-fork", lock, "sh", "-c", "echo held; exec sleep 300"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const second = () => runLocked(lock, ["sh", "-c", `test "$HERMES_APPLY_LOCKED" = 1 && exit 3`], 0);
+    try {
+      await once(first.stdout, "data");
+      expect(second).toThrow(`is still running after 0 s: process ${first.pid} (sleep 300). Run the command again`);
+    } finally {
+      const ended = once(first, "close");
+      first.kill();
+      await ended;
+    }
+    expect(second()).toEqual({ status: 3, signal: null });
   });
 
   it("does not name who waits for it, nor who holds another file's", () => {

@@ -1,9 +1,6 @@
 import { pair } from "../../gateway/apply/pair.ts";
 import { Patient, TOKEN } from "../fixtures/apply-patient.ts";
 
-const OPENCLAW =
-  "setpriv --reuid=openclaw --regid=openclaw --init-groups --no-new-privs -- /usr/local/bin/node /opt/openclaw/1.0.0/lib/node_modules/openclaw/dist/index.js";
-
 let patient: Patient;
 beforeEach(async () => {
   patient = new Patient();
@@ -11,7 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => patient.remove());
 
-const openclaw = (args: string, stdout: string, code = 0) => patient.answer(`${OPENCLAW} ${args}`, stdout, code);
+const openclaw = (args: string, stdout: string, code = 0) => patient.answer(`openclaw ${args}`, stdout, code);
 const waiting = (...codes: string[]) =>
   openclaw(
     "pairing list telegram --json",
@@ -52,6 +49,13 @@ describe("pairing", () => {
       },
     };
     expect(await pair(approving, ["approve", "telegram", "ABCD2345"])).toEqual({ ok: true });
+  });
+
+  it("shows no part of a secret where OpenClaw's words are cut", async () => {
+    openclaw("pairing list telegram --json", `${TOKEN}${"y".repeat(490)}`, 1);
+    const { error = "" } = await run("list", "telegram");
+    expect(error).toContain("yyy");
+    expect(error).not.toContain(TOKEN.slice(-6));
   });
 
   it("shows devices without their tokens", async () => {

@@ -3,7 +3,7 @@ import type { FileSpec } from "../../gateway/apply/bundle.ts";
 import { effectsOf } from "../../gateway/apply/effects.ts";
 import { reloadOutcome } from "../../gateway/apply/gateway.ts";
 import { scrubber } from "../../gateway/apply/scrub.ts";
-import { readTurn } from "../../gateway/apply/status.ts";
+import { readTurn } from "../../gateway/apply/turn.ts";
 
 const changed = (path: string, text = "") => ({
   path,
@@ -26,6 +26,8 @@ describe("what a changed file needs", () => {
     ["/etc/openclaw/secrets/backupS3Secret", {}],
     ["/etc/systemd/system/hermes-workspaces.service", { agent: true, daemonReload: true }],
     ["/etc/systemd/system/openclaw-gateway.service.d/memory.conf", { gateway: "restart", daemonReload: true }],
+    ["/etc/systemd/system/sshd-unix-local.socket.d/hermes.conf", { sshSocket: true, daemonReload: true }],
+    ["/usr/local/lib/hermes/show-workspaces.mjs", { agent: true }],
     ["/etc/openclaw/environment", { gateway: "restart" }],
     ["/etc/openclaw/openclaw.json", { gateway: "reload" }],
     ["/etc/openclaw/secrets/openrouterApiKey", { secretsReload: true }],
@@ -41,6 +43,7 @@ describe("what a changed file needs", () => {
       journald: false,
       nftables: false,
       sshd: false,
+      sshSocket: false,
       agent: false,
       backupTimer: false,
     };
@@ -115,5 +118,61 @@ describe("an agent's turn", () => {
     expect(readTurn("no JSON")).toBeUndefined();
     const message = "All models failed (2): a/b: 429; c/d: 503";
     expect(readTurn(JSON.stringify({ status: "error", error: { message } }))).toEqual({ ok: false, error: message });
+  });
+
+  /** As OpenClaw 2026.9.6 prints them, but for what is not read. */
+  const attempt = (model: string, more: object) => ({ provider: "openrouter", model, reason: "unknown", ...more });
+  const turn = (status: string, text: string, fallbackAttempts: object[]) =>
+    readTurn(
+      JSON.stringify({
+        status,
+        result: {
+          payloads: [{ text }],
+          meta: { agentMeta: { provider: "openrouter", model: "c/d:free", fallbackAttempts } },
+        },
+      }),
+    );
+
+  it("names the models that were asked before the one that answered, each with its reason", () => {
+    const quota = "429 Rate limit exceeded:\n free-models-per-day";
+    expect(turn("ok", "PONG", [attempt("a/b:free", { error: quota, reason: "rate_limit", status: 429 })])).toEqual({
+      ok: true,
+      text: "PONG",
+      model: "openrouter/c/d:free",
+      failed: [{ model: "openrouter/a/b:free", reason: "429 Rate limit exceeded: free-models-per-day" }],
+    });
+    expect(turn("ok", "PONG", [])).toEqual({ ok: true, text: "PONG", model: "openrouter/c/d:free" });
+  });
+
+  it("in which all models answered without a word names each of them", () => {
+    const empty = { error: "⚠️ Agent couldn't generate a response. Please try again.", code: "incomplete_result" };
+    expect(turn("error", "⚠️ Agent couldn't …", [attempt("a/b:free", empty), attempt("c/d:free", empty)])).toEqual({
+      ok: false,
+      error:
+        "the agent's turn ended with error; no model answered: " +
+        "openrouter/a/b:free (an empty answer), openrouter/c/d:free (an empty answer)",
+    });
+  });
+
+  it("names them also where OpenClaw gives the trace only", () => {
+    const attempts = [attempt("a/b:free", { result: "candidate_failed", reason: "timeout" })];
+    const stdout = JSON.stringify({ status: "timeout", result: { meta: { executionTrace: { attempts } } } });
+    expect(readTurn(stdout)?.error).toBe(
+      "the agent's turn ended with timeout; no model answered: openrouter/a/b:free (timeout)",
+    );
+  });
+
+  it("that OpenRouter's privacy settings stop names the setting, and where it is", () => {
+    const policy =
+      "404 No endpoints found matching your data policy (Free model publication). Configure: https://openrouter.ai/settings/privacy";
+    const message = `All models failed (2): openrouter/a/b:free: ${policy} (model_not_found) | The selected model was not found by the provider.`;
+    const { error } = readTurn(JSON.stringify({ ok: false, error: { message } })) ?? {};
+    expect(error).toMatch(/^All models failed \(2\): /);
+    expect(error).toMatch(
+      /\n {2}The privacy settings of the OpenRouter account.* Allow "Free model publication" on https:\/\/openrouter\.ai\/settings\/privacy/,
+    );
+    expect(turn("error", "", [attempt("a/b:free", { error: policy })])?.error).toContain(
+      'Allow "Free model publication"',
+    );
   });
 });

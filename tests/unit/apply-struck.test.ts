@@ -129,7 +129,7 @@ const asExit = (ended: { code: number } | "killed"): { code: number } => (ended 
 const running = ({ tree, ...rest }: Picture) => ({
   ...rest,
   tree: Object.fromEntries(
-    Object.entries(tree).filter(([path]) => !/^\/var\/lib\/hermes\/|^\/run\/hermes-validate\//.test(path)),
+    Object.entries(tree).filter(([path]) => !/^\/var\/lib\/hermes\/|^\/run\/hermes\/validate\//.test(path)),
   ),
 });
 

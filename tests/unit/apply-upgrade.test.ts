@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { activate } from "../../gateway/apply/activate.ts";
 import { sha256 } from "../../gateway/apply/bundle.ts";
 import { stage } from "../../gateway/apply/store.ts";
+import { saveState } from "../../gateway/apply/transaction.ts";
 import { Machine } from "../fixtures/apply-machine.ts";
 
 let machine: Machine;
@@ -120,6 +121,16 @@ describe("a recreated droplet", () => {
     machine.packages["1.0.0"] = packageOf(17, 21);
     machine.installed("1.0.0");
     expect(await apply("1.0.0")).toMatchObject({ code: 1 });
+  });
+});
+
+describe("the copy of the state for the way back", () => {
+  it("has nothing of what MCP servers' programs can fetch again, in the folders that units of before kept it in", async () => {
+    machine.write("/var/lib/openclaw/.npm/_npx/1/package.json", "{}");
+    const host = machine.host();
+    const journal = { state: undefined } as unknown as Parameters<typeof saveState>[1];
+    await saveState(host, journal);
+    expect(journal.state).toEqual(["state"]);
   });
 });
 

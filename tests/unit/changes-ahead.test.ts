@@ -56,6 +56,14 @@ describe("what a preview says beforehand", () => {
     );
   });
 
+  it("tells of a resize that failed what a plain `up` would do, and the command that makes it", () => {
+    const failed = { ...standing, droplet: { ...droplet, recordedSize: "s-2vcpu-4gb" } };
+    expect(ahead({ size: "s-2vcpu-4gb" }, failed).warnings).toEqual([
+      "droplet 7 has size s-1vcpu-2gb, though the state says s-2vcpu-4gb: an earlier resize failed, or it was changed " +
+        "outside of Pulumi. `pulumi up --refresh` resizes it; without --refresh `up` changes nothing and fails.",
+    ]);
+  });
+
   it("tells of a disk that grows that it can never be undone", () => {
     expect(ahead({ size: "s-2vcpu-4gb", growDisk: true }).warnings.join()).toMatch(
       /grows from 50 to 80 GiB.*NEVER be undone: DigitalOcean then refuses every size with a smaller disk/,

@@ -4,7 +4,7 @@ import { exposure } from "../../cli/doctor/outside";
 import { nodeCheck } from "../../cli/doctor/tailnet";
 import { CommandError } from "../../cli/output";
 import { compare, runUpgrade } from "../../cli/upgrade";
-import { order, satisfies } from "../../gateway/apply/versions";
+import { compareVersions, satisfies } from "../../gateway/apply/versions";
 import { Account } from "../../digitalocean/account";
 import { OperatedStack, OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 
@@ -68,8 +68,8 @@ describe("hermes doctor", () => {
     stack.outputs.bootstrap.outdated = true;
     const io = { ...stack.io, connect: async () => ({ ...stack.reach, port: 1 }) };
     expect(await runDoctor({}, io, closed)).toBe(5);
-    expect(stack.printed).toMatch(/FAIL +droplet .*\n +→ is this machine on the tailnet/);
-    expect(stack.printed).toMatch(/bootstrap revision/);
+    expect(stack.printed).toMatch(/FAIL +droplet .*\n +→ is this machine on the tailnet.*hermes:adminCidrs.*LOST/);
+    expect(stack.printed).toMatch(/bootstrap revision.*\n.*LOST/);
   });
 
   it("ends with 3 where the droplet's hermes-apply is older or not there yet", async () => {
@@ -261,6 +261,7 @@ describe("the tailnet's side", () => {
     const check = nodeCheck(OUTPUTS, devices as Parameters<typeof nodeCheck>[1], now);
     expect(check).toMatchObject({ level, found: expect.stringMatching(found) as string });
     expect(check.fix === undefined).toBe(level === "ok");
+    if (check.fix?.includes("bootstrapRevision") === true) expect(check.fix).toMatch(/volumeGiB 0 it is LOST/);
   });
 
   it("is looked at when there are credentials, and is a warning when it does not answer", async () => {
@@ -272,7 +273,11 @@ describe("the tailnet's side", () => {
 
 describe("hermes upgrade --check", () => {
   const range = ">=24.16.0 <25 || >=26.1.0";
-  const time = { "2026.9.7": "2026-10-01T10:00:00Z", "2026.9.8": "2026-10-05T23:30:00Z" };
+  const time = {
+    "2026.9.6": "2026-09-24T22:17:03Z",
+    "2026.9.7": "2026-10-01T10:00:00Z",
+    "2026.9.8": "2026-10-05T23:30:00Z",
+  };
   const found = [
     { version: "2026.9.6", node: range },
     { version: "2026.9.7", node: range },
@@ -289,9 +294,17 @@ describe("hermes upgrade --check", () => {
       commands: [
         "pulumi config set --path hermes:openclaw.version 2026.9.7 --type string",
         "pulumi config set --path hermes:openclaw.before 2026-10-02 --type string",
+        "pulumi config set --path hermes:sources.openclaw.sha256 first-install --type string",
         "pulumi up",
       ],
     });
+  });
+
+  it("says whether hermes has a lock of what it proposes", () => {
+    const older = { ...now, configured: "2026.9.5" };
+    expect(compare(now, found, tags("2026.9.7"))).toMatchObject({ fits: { version: "2026.9.7" }, pinned: false });
+    const { pinned, commands } = compare(older, found, tags("2026.9.6"));
+    expect({ pinned, told: commands.join().includes("sha256") }).toEqual({ pinned: true, told: false });
   });
 
   it("proposes the newest that the stack's Node carries, and says why not the newest", () => {
@@ -302,6 +315,12 @@ describe("hermes upgrade --check", () => {
   it("proposes no preview, nothing beyond npm's latest, and nothing older", () => {
     expect(compare(now, found, tags("2026.9.6"))).toMatchObject({ newest: null, fits: null, commands: [] });
     expect(compare({ ...now, configured: "2026.9.9" }, found, tags("2026.9.8")).newest).toBeNull();
+  });
+
+  it("proposes the release that follows the configured preview, and none older than a second publication", () => {
+    const from = (configured: string) => compare({ ...now, configured }, found, tags("2026.9.8")).newest?.version;
+    expect(from("2026.9.8-beta.1")).toBe("2026.9.8");
+    expect(from("2026.9.8-2")).toBeUndefined();
   });
 
   it("changes nothing, and says what `up` would do", async () => {
@@ -362,6 +381,10 @@ describe("hermes upgrade --check", () => {
   ])("%s satisfies %s: %p", (version, wanted, expected) => expect(satisfies(version, wanted)).toBe(expected));
 
   it("orders by number, not by letter", () => {
-    expect(["2026.10.1", "2026.9.10", "2026.9.9"].sort(order)).toEqual(["2026.9.9", "2026.9.10", "2026.10.1"]);
+    expect(["2026.10.1", "2026.9.10", "2026.9.9"].sort(compareVersions)).toEqual([
+      "2026.9.9",
+      "2026.9.10",
+      "2026.10.1",
+    ]);
   });
 });

@@ -94,7 +94,7 @@ describe("a sandbox's file", () => {
   });
 
   it("is a configuration that the program takes, of a drill too, in which nobody can be reached", () => {
-    const own = { secrets: { ...secrets, openrouterApiKey: "none-for-a-drill" }, stack: NAMES.stack };
+    const own = { secrets: { ...secrets, openrouterApiKey: "sk-or-none-for-a-drill" }, stack: NAMES.stack };
     // Every other key of the committed stack stays; these are the ones that the sandbox takes out.
     const out = { telegram: undefined, backup: undefined };
     expect(faults({ ...values(file), ...out, mcpServers: undefined }, own)).toEqual([]);

@@ -122,7 +122,9 @@ describe("what a person reads", () => {
   });
 
   it("says after a bake what takes the image, and what does not", () => {
-    expect(bakedText({ id: "4711", name: NAME, baked: true, seconds: 90 })).toMatch(/hermes +takes it only when told/);
+    expect(bakedText({ id: "4711", name: NAME, baked: true, seconds: 90 })).toMatch(
+      /hermes +uses it after: pulumi config set hermes:image 4711/,
+    );
     expect(bakedText({ id: "4711", name: NAME, baked: false, seconds: 0 })).toContain("--force");
   });
 });

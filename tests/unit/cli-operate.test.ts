@@ -1,3 +1,4 @@
+import { runBackup } from "../../cli/backup";
 import { CommandError } from "../../cli/output";
 import { entryText, logCommand, readEntry, runLogs, type LogsOptions } from "../../cli/logs";
 import { runPairApprove, runPairDevices, runPairList } from "../../cli/pair";
@@ -33,6 +34,36 @@ const journal = (message: string, unit = "openclaw-gateway.service", more: objec
 
 const logs = (options: Partial<LogsOptions> = {}) =>
   codeOf(runLogs({ lines: "50", unit: "gateway", ...options }, stack.io));
+
+describe("hermes backup --to-bucket", () => {
+  const made = { ok: true, name: "new", key: "p/new", bytes: 9, sha256: "x", files: 1, openclaw: "2026.9.6" };
+
+  it("names the new backup, and the kept one that it sent as well", async () => {
+    stack.answers["hermes-apply backup bucket"] = {
+      stdout: JSON.stringify({ ...made, earlier: "old" }),
+    };
+    expect(await codeOf(runBackup({ toBucket: true }, stack.io))).toEqual({ code: 0 });
+    expect(stack.printed).toMatch(/^backup +bucket, p\/new\nalso sent +old, which an earlier run could not send\n/);
+  });
+
+  it("says no word of an earlier one where there was none", async () => {
+    stack.answers["hermes-apply backup bucket"] = { stdout: JSON.stringify(made) };
+    await runBackup({ toBucket: true }, stack.io);
+    expect(stack.printed).toMatch(/^backup +bucket, p\/new\nsize +9 bytes/);
+  });
+
+  it("says that a backup that the bucket did not take is kept, and why older ones are still there", async () => {
+    const failed = { ok: false, error: "PUT https://s3.example/b/p/new: 503 SlowDown" };
+    stack.answers["hermes-apply backup bucket"] = { stdout: JSON.stringify(failed), code: 1 };
+    expect(await codeOf(runBackup({ toBucket: true }, stack.io))).toEqual({
+      code: 5,
+      message: expect.stringMatching(/503 SlowDown\n {2}The backup is kept on the droplet/),
+    });
+    stack.answers["hermes-apply backup bucket"] = { stdout: JSON.stringify({ ...made, unpruned: "GET b: 403" }) };
+    await runBackup({ toBucket: true }, stack.io);
+    expect(stack.printed).toMatch(/\nnot removed +older ones: GET b: 403\n/);
+  });
+});
 
 describe("hermes logs", () => {
   it("shows the gateway's own message, with its time and level", async () => {
@@ -108,13 +139,13 @@ describe("hermes logs", () => {
     await other.stop();
   });
 
-  it.each<Partial<LogsOptions>>([
-    { lines: "1; reboot" },
-    { lines: "-1" },
-    { unit: "x;y" },
-    { follow: true, json: true },
-  ])("refuses %p before it connects", async (options) => {
-    expect(await logs(options)).toMatchObject({ code: 2 });
+  it.each<[Partial<LogsOptions>, number]>([
+    [{ lines: "1; reboot" }, 1],
+    [{ lines: "-1" }, 1],
+    [{ unit: "x;y" }, 1],
+    [{ follow: true, json: true }, 2],
+  ])("refuses %p before it connects", async (options, code) => {
+    expect(await logs(options)).toMatchObject({ code });
     expect(stack.commands).toEqual([]);
   });
 
@@ -216,8 +247,8 @@ describe("hermes pair", () => {
   });
 
   it.each(["A;reboot", "$(id)", "abc"])("lets no %s get to the droplet", async (code) => {
-    expect(await codeOf(runPairApprove(code, options, stack.io))).toMatchObject({ code: 2 });
-    expect(await codeOf(runPairList({ channel: code.toUpperCase() }, stack.io))).toMatchObject({ code: 2 });
+    expect(await codeOf(runPairApprove(code, options, stack.io))).toMatchObject({ code: 1 });
+    expect(await codeOf(runPairList({ channel: code.toUpperCase() }, stack.io))).toMatchObject({ code: 1 });
     expect(stack.commands).toEqual([]);
   });
 

@@ -3,6 +3,8 @@ import { CommandError, EXIT } from "../../cli/output";
 import { rotate, type RotateParts } from "../../cli/rotate";
 import type { Reach } from "../../cli/stack";
 import { publicKeyOf } from "../../config/public-key";
+import { fingerprint, isExpected, wrongKey } from "../../remote/host-key";
+import type { SshTarget } from "../../remote/ssh";
 import { OUTPUTS } from "../fixtures/operated-stack";
 
 const OLD = newKey("old");
@@ -24,7 +26,7 @@ class World implements RotateParts {
   reach = async (): Promise<Reach> => ({
     host: "100.64.0.2",
     privateKey: this.secrets["deployKey"] ?? "",
-    ...(this.secrets["hostKey"] === undefined ? {} : { hostKey: publicKeyOf(this.secrets["hostKey"]) }),
+    hostKey: publicKeyOf(this.secrets["hostKey"] ?? ""),
     outputs: OUTPUTS,
     secrets: { ...this.secrets },
   });
@@ -32,13 +34,21 @@ class World implements RotateParts {
     this.step();
     await this.logIn(reach);
     if (this.refuses !== undefined) throw new CommandError(this.refuses, EXIT.unhealthy);
-    if (verbs === "stage deploy-key") this.authorised.push(stdin);
-    else this.host = stdin;
+    expect(verbs).toBe("stage deploy-key");
+    this.authorised.push(stdin);
   };
+  giveHostKey = async (target: SshTarget, key: string): Promise<void> => {
+    this.step();
+    await this.logIn(target);
+    if (this.refuses !== undefined) throw new CommandError(this.refuses, EXIT.unhealthy);
+    this.host = key;
+  };
+  shows = (target: SshTarget): Promise<void> => this.logIn(target);
   logIn = async ({ privateKey, hostKey }: Pick<Reach, "privateKey" | "hostKey">): Promise<void> => {
+    const shown = Buffer.from(publicKeyOf(this.host).split(" ")[1] ?? "", "base64");
+    if (!isExpected(hostKey, shown)) throw wrongKey("100.64.0.2:22", hostKey, shown);
     const known = this.authorised.includes(publicKeyOf(privateKey));
-    const same = hostKey === undefined || hostKey === publicKeyOf(this.host);
-    if (!known || !same) throw new CommandError("ssh root@100.64.0.2:22: not let in", EXIT.cloud);
+    if (!known) throw new CommandError("ssh root@100.64.0.2:22: not let in", EXIT.cloud);
   };
   setSecret = async (name: string, value: string): Promise<void> => {
     this.step();
@@ -144,11 +154,33 @@ describe("hermes rotate", () => {
     expect(next).toContain("revoke the old one");
   });
 
-  it("has no host key to rotate on a tailnet, and no secret that it does not know", async () => {
+  it("gives a host key to a droplet that shows another one only when its fingerprint is named", async () => {
     const world = new World();
-    delete world.secrets["hostKey"];
-    await expect(rotate("hostKey", {}, world)).rejects.toMatchObject({ code: EXIT.input });
-    await expect(rotate("passphrase", {}, world)).rejects.toMatchObject({ code: EXIT.usage });
+    world.host = newKey("made by itself");
+    const shown = fingerprint(Buffer.from(publicKeyOf(world.host).split(" ")[1] ?? "", "base64"));
+    const refused = rotate("hostKey", {}, world);
+    await expect(refused).rejects.toThrow("--fingerprint");
+    await expect(refused).rejects.toMatchObject({ code: EXIT.cloud });
+    const other = `SHA256:${"A".repeat(43)}`;
+    await expect(rotate("hostKey", { fingerprint: other }, world)).rejects.toMatchObject({ code: EXIT.cloud });
+    await rotate("hostKey", { fingerprint: shown }, world);
+    expect(world.secrets["hostKey"]).toBe(world.host);
+    expect(await letsIn(world)).toBe(true);
+  });
+
+  it("takes a fingerprint with hostKey only, and only a whole one", async () => {
+    const whole = `SHA256:${"A".repeat(43)}`;
+    for (const [name, options, code] of [
+      ["deployKey", { fingerprint: whole }, EXIT.usage],
+      ["hostKey", { fingerprint: whole, lost: true }, EXIT.usage],
+      ["hostKey", { fingerprint: "MD5:aa" }, EXIT.input],
+    ] as const)
+      await expect(rotate(name, options, new World())).rejects.toMatchObject({ code });
+  });
+
+  it("knows no other secret", async () => {
+    const world = new World();
+    await expect(rotate("passphrase", {}, world)).rejects.toMatchObject({ code: EXIT.input });
     await expect(rotate("gatewayToken", { lost: true }, world)).rejects.toMatchObject({ code: EXIT.usage });
   });
 });

@@ -1,10 +1,11 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utils } from "ssh2";
-import { newKey, secretNames } from "../../cli/init";
-import { Progress, table } from "../../cli/output";
+import { newKey } from "../../cli/init";
+import { Progress, table, type CommandError } from "../../cli/output";
+import { pulumiOutput } from "../../cli/pulumi";
 
 const HERMES = join(__dirname, "..", "..", "cli", "hermes.js");
 
@@ -24,6 +25,7 @@ describe("hermes", () => {
     const { code, out } = hermes(["--help"]);
     expect(code).toBe(0);
     for (const command of ["init", "status", "tunnel", "plan", "local"]) expect(out).toContain(command);
+    expect(out).toMatch(/status \[options\] +Show gateway health/);
     expect(out).toContain("3 unhealthy");
   });
 
@@ -33,14 +35,39 @@ describe("hermes", () => {
   });
 
   it("says where to get pulumi, without a stack trace, where there is none", () => {
-    const { code, err } = hermes(["status"], { PATH: "/nowhere" });
+    const { code, out, err } = hermes(["status", "--json"], { PATH: "/nowhere" });
     expect(code).toBe(2);
+    // A program that reads the JSON document finds the reason in it.
+    expect(JSON.parse(out)).toEqual({ ok: false, error: expect.stringContaining("no pulumi") as string });
     expect(err).toContain("there is no pulumi on the PATH");
     expect(err).not.toMatch(/\n\s+at /);
   });
 
+  it("ends without a word when nobody reads any more", async () => {
+    const child = spawn(process.execPath, [HERMES, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect({ code, said }).toEqual({ code: 0, said: "" });
+  });
+
+  it("names the stacks that there are in the JSON document too, with the code of a user's mistake", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hermes-cli-"));
+    const program = `#!/bin/sh\n[ "$2" = ls ] && echo '[{"name":"hermes"}]' && exit\necho "error: no stack named 'hermse' found" >&2\nexit 255\n`;
+    writeFileSync(join(folder, "pulumi"), program, { mode: 0o755 });
+    try {
+      const { code, out, err } = hermes(["status", "--stack", "hermse", "--json"], { PATH: `${folder}:/bin:/usr/bin` });
+      expect(code).toBe(1);
+      expect(JSON.parse(out)).toEqual({ ok: false, error: expect.stringContaining("Stacks: hermes") as string });
+      expect(err).not.toMatch(/\n\s+at /);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("refuses a port that is none before it connects anywhere", () => {
-    expect(hermes(["tunnel", "--port", "70000"])).toMatchObject({ code: 2, out: "" });
+    expect(hermes(["tunnel", "--port", "70000"])).toMatchObject({ code: 1, out: "" });
   });
 });
 
@@ -50,16 +77,44 @@ describe("the keys that init makes", () => {
     expect(utils.parseKey(one)).toMatchObject({ type: "ssh-ed25519", comment: "a" });
     expect(one).not.toBe(two);
   });
+});
 
-  it("are not made again where the stack's file has them", () => {
-    const directory = mkdtempSync(join(tmpdir(), "hermes-cli-"));
+describe("what pulumi says of wrong input", () => {
+  let folder: string;
+  const { PATH } = process.env;
+  const refusing = async (words: string): Promise<CommandError> => {
+    const stacks = '[{"name":"hermes"},{"name":"acme/hermes/prod"}]';
     writeFileSync(
-      join(directory, "Pulumi.x.yaml"),
-      "config:\n  hermes:secrets:\n    deployKey:\n      secure: v1:abc\n",
+      join(folder, "pulumi"),
+      `#!/bin/sh\n[ "$2" = ls ] && echo '${stacks}' && exit\necho "error: ${words}" >&2\nexit 255\n`,
+      { mode: 0o755 },
     );
-    expect(secretNames("x", directory)).toEqual(["deployKey"]);
-    expect(secretNames("y", directory)).toEqual([]);
-    rmSync(directory, { recursive: true });
+    return (await pulumiOutput(["stack", "output"], { env: { PATH: `${folder}:/bin:/usr/bin` } }).catch(
+      (error: CommandError) => error,
+    )) as CommandError;
+  };
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "hermes-cli-"));
+    process.env["PATH"] = `${folder}:/bin:/usr/bin`;
+  });
+  afterEach(() => {
+    process.env["PATH"] = PATH;
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is the user's: a stack that there is none of, with those that there are", async () => {
+    expect(await refusing("no stack named 'prd' found")).toMatchObject({
+      code: 1,
+      message: 'there is no stack "prd".\n  Stacks: hermes, acme/hermes/prod.\n  Write --stack prod.',
+    });
+  });
+
+  it("is the user's: a folder without a project", async () => {
+    expect(await refusing("no Pulumi.yaml project file found (searching upwards)")).toMatchObject({ code: 1 });
+  });
+
+  it("is the cloud's otherwise", async () => {
+    expect(await refusing("connection refused")).toMatchObject({ code: 5 });
   });
 });
 

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { renderNftables } from "../../cloud-init";
+import { privateTargets, renderNftables } from "../../cloud-init";
+import type { PrivateTarget } from "../../cloud-init/private-targets";
 
-const tailnet = renderNftables({ access: { mode: "tailnet" } });
+const tailnet = renderNftables({ access: { mode: "tailnet" }, mcpPrivateTargets: [] });
 const ssh = renderNftables({
   access: { mode: "ssh", adminCidrs: ["198.51.100.7/32", "2001:db8:5::/48"] },
   mcpPrivateTargets: [
@@ -47,7 +48,9 @@ describe("nftables rules", () => {
   it.each(["0.0.0.0/0; accept", "198.51.100.7 tcp dport 18789", "example.net", "", "1.2.3.4/32\naccept"])(
     "refuse %j where an address belongs",
     (cidr) => {
-      expect(() => renderNftables({ access: { mode: "ssh", adminCidrs: [cidr] } })).toThrow(/not an address/);
+      expect(() => renderNftables({ access: { mode: "ssh", adminCidrs: [cidr] }, mcpPrivateTargets: [] })).toThrow(
+        /not an address/,
+      );
     },
   );
 
@@ -61,5 +64,37 @@ describe("nftables rules", () => {
       const twice = 'rules=$(cat); for _ in 1 2; do printf "%s\\n" "$rules" | nft -f - || exit 1; done';
       expect(spawnSync("unshare", ["--net", "sh", "-c", twice], { input: rules }).stderr.toString()).toBe("");
     }
+  });
+});
+
+describe("the places of MCP servers that the gateway may reach", () => {
+  const at = (url: string) => privateTargets({ server: { url, headers: {} } });
+
+  it.each<[string, PrivateTarget[]]>([
+    ["https://10.0.0.5/mcp", [{ address: "10.0.0.5", port: 443 }]],
+    ["http://192.168.1.9:8080/mcp", [{ address: "192.168.1.9", port: 8080 }]],
+    ["http://100.101.102.103/mcp", [{ address: "100.101.102.103", port: 80 }]],
+    ["http://[fd7a:115c:a1e0::5]:9000/", [{ address: "fd7a:115c:a1e0::5", port: 9000 }]],
+    [
+      "http://nas:8080/mcp",
+      [
+        { address: "100.64.0.0/10", port: 8080 },
+        { address: "fd7a:115c:a1e0::/48", port: 8080 },
+      ],
+    ],
+  ])("include %s", (url, targets) => expect(at(url)).toEqual(targets));
+
+  it.each(["https://mcp.example.com/", "https://203.0.113.7/", "http://127.0.0.1:9000/"])(
+    "do not include %s, which nothing keeps it from",
+    (url) => expect(at(url)).toEqual([]),
+  );
+
+  it("are open to the gateway's account before private ranges are closed, each once", () => {
+    const servers = { a: { url: "http://10.0.0.5/a", headers: {} }, b: { url: "http://10.0.0.5/b", headers: {} } };
+    const rules = renderNftables({ access: { mode: "tailnet" }, mcpPrivateTargets: privateTargets(servers) });
+    const [, open = "", ...others] = rules.split(/(meta skuid 2101 ip daddr 10\.0\.0\.5 tcp dport 80 accept)/);
+    expect(open).not.toBe("");
+    expect(others.join("")).toContain("ip daddr @private4 reject");
+    expect(others.join("")).not.toContain("10.0.0.5");
   });
 });

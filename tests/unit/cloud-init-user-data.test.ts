@@ -6,7 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { load } from "js-yaml";
 import { MAX_USER_DATA_BYTES, renderUserData, userDataDigest } from "../../cloud-init";
 import { birthFiles } from "../../cloud-init/user-data";
-import { sourceText, withoutComments } from "../../cloud-init/files";
+import { OPENCLAW_LOCK, sourceText, withoutComments } from "../../cloud-init/files";
 import { sshUserDataInput, userDataInput } from "../fixtures/bootstrap-input";
 
 interface CloudConfig {
@@ -40,22 +40,31 @@ describe("user data", () => {
     expect(readable(renderUserData(sshUserDataInput))).toMatchSnapshot();
   });
 
+  it("carries the lock of the OpenClaw whose digest hermes knows, and none for another tree", () => {
+    const { openclaw } = userDataInput;
+    const lockOf = (sha256: string) =>
+      birthFiles({ ...userDataInput, openclaw: { ...openclaw, sha256 } }).find(({ path }) => path === OPENCLAW_LOCK);
+    expect(lockOf(openclaw.sha256)?.text).toContain(`"openclaw":"${openclaw.version}"`);
+    expect(lockOf("first-install")).toBeUndefined();
+    expect(lockOf("0".repeat(64))).toBeUndefined();
+  });
+
   it("begins with the line by which cloud-init knows it", () => {
     expect(renderUserData(userDataInput)).toMatch(/^#cloud-config\n/);
   });
 
-  it("stays under 12 KB in both modes", () => {
+  it("stays under its limit in both modes", () => {
     expect(renderUserData(userDataInput).length).toBeLessThanOrEqual(MAX_USER_DATA_BYTES);
     expect(renderUserData(sshUserDataInput).length).toBeLessThanOrEqual(MAX_USER_DATA_BYTES);
   });
 
-  it("refuses to grow past 12 KB", () => {
+  it("refuses to grow past its limit", () => {
     // Addresses that compress badly.
     const adminCidrs = Array.from(
       { length: 2000 },
       (_, i) => `198.${(i * 7919) % 256}.${(i * 104729) % 256}.${i % 256}/32`,
     );
-    expect(() => renderUserData({ ...userDataInput, access: { mode: "ssh", adminCidrs } })).toThrow(/at most 12288/);
+    expect(() => renderUserData({ ...userDataInput, access: { mode: "ssh", adminCidrs } })).toThrow(/at most 26624/);
   });
 
   it("holds the tailnet key once, and in tailnet mode no other secret", () => {
@@ -100,7 +109,7 @@ describe("user data", () => {
 
 describe("digest of the user data", () => {
   it("does not know the secrets", () => {
-    const other = { ...userDataInput, tailnetKey: "another", deployPublicKey: "another", hostKey: "another" };
+    const other = { ...userDataInput, tailnetKey: "another", deployPublicKey: "another" };
     expect(userDataDigest(other)).toBe(userDataDigest(userDataInput));
   });
 
@@ -112,7 +121,7 @@ describe("digest of the user data", () => {
   });
 
   it.each([
-    ["OpenClaw's version", { openclaw: { version: "2026.9.7", before: "2026-11-01" } }],
+    ["OpenClaw's version", { openclaw: { version: "2026.9.7", before: "2026-11-01", sha256: "first-install" } }],
     ["Node's version", { node: { version: "24.20.0", url: "https://x.example/", sha256: "0".repeat(64) } }],
     ["the ranges of the operator", { access: sshUserDataInput.access }],
     ["the swap", { swapGiB: 2 }],

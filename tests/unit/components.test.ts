@@ -11,6 +11,7 @@ import { mockEngine, settled, type Registration } from "../fixtures/mock-engine"
 const deployKey = newKey("test");
 const SECRETS: Record<string, string> = {
   deployKey,
+  hostKey: newKey("host"),
   gatewayToken: "gateway-token-with-more-than-32-characters",
   openrouterApiKey: "sk-or-v1-mock",
   telegramBotToken: "123:mock",
@@ -79,7 +80,7 @@ describe("a hermes", () => {
 
   it("never replaces the droplet for its user data or keys, and deletes it first when it must go", async () => {
     const droplet = only(await register(), DROPLET);
-    expect(droplet.ignoreChanges).toEqual(["userData", "sshKeys"]);
+    expect(droplet.ignoreChanges).toEqual(["userData", "sshKeys", "dropletAgent"]);
     expect(droplet.deleteBeforeReplace).toBe(true);
     expect(droplet.inputs).toMatchObject({ gracefulShutdown: true, dropletAgent: false, resizeDisk: false });
   });
@@ -220,24 +221,49 @@ describe("a hermes", () => {
     expect(orphans.map((one) => one.type)).toEqual(["hermes:index:Hermes"]);
   });
 
-  it("in ssh mode opens 22 to the listed addresses and pins the host key", async () => {
-    SECRETS["hostKey"] = newKey("test");
+  it("has every command refuse a machine that does not show the stack's host key, in either mode", async () => {
+    const publicKey = publicKeyOf(SECRETS["hostKey"] ?? "");
+    for (const change of [{}, { access: { mode: "ssh" as const, adminCidrs: ["198.51.100.7/32"] } }]) {
+      const commands = (await register(change)).filter((one) => one.type === "command:remote:Command");
+      expect(commands).toHaveLength(4);
+      for (const { inputs, dependencies } of commands) {
+        expect(JSON.stringify(inputs["connection"])).toContain(JSON.stringify(publicKey));
+        expect(dependencies.some((urn) => urn.endsWith("-host-key"))).toBe(true);
+      }
+    }
+  });
+
+  it("has each droplet prove itself once, by the tailnet key of its user data, before anything logs in", async () => {
+    const adoption = (await register()).find(({ name }) => name === "hermes-host-key");
+    expect(adoption).toMatchObject({
+      type: "command:local:Command",
+      inputs: {
+        create: "node remote/main.js host-key",
+        update: "node remote/main.js host-key --known",
+        triggers: ["hermes-id"],
+      },
+    });
+    const { value } = adoption?.inputs["stdin"] as { value: string };
+    expect(JSON.parse(value)).toEqual({
+      host: "100.64.0.1",
+      privateKey: deployKey,
+      hostKey: SECRETS["hostKey"],
+      tailnetKey: "tskey-auth-mock",
+    });
+  });
+
+  it("in ssh mode opens 22 to the listed addresses", async () => {
     const seen = await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.7/32"] } });
-    delete SECRETS["hostKey"];
     expect(only(seen, FIREWALL).inputs["inboundRules"]).toEqual([
       { protocol: "tcp", portRange: "22", sourceAddresses: ["198.51.100.7/32"] },
     ]);
-    const connection = seen.find((one) => one.inputs["create"] === "hermes-apply activate")?.inputs["connection"];
-    expect(JSON.stringify(connection)).toContain("ssh-ed25519 ");
   });
 
   it("in ssh mode brings another range into the firewall and nftables, and no birth", async () => {
-    SECRETS["hostKey"] = newKey("test");
     const [before, after] = [
       await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.7/32"] } }),
       await register({ access: { mode: "ssh", adminCidrs: ["198.51.100.8/32"] } }),
     ];
-    delete SECRETS["hostKey"];
     expect(differingBetween(before, after)).toEqual(["activate", "config", FIREWALL]);
   });
 });

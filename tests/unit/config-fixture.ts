@@ -20,6 +20,7 @@ export const secrets: Record<string, unknown> = {
   openrouterApiKey: "sk-or-v1-0123456789abcdef",
   gatewayToken: "q7Wd93kfLz0aPmX2vB8nT5yRc6hJ1sGe",
   deployKey: keys.deploy,
+  hostKey: keys.host,
 };
 
 export const workspace: Workspace = {
@@ -30,10 +31,12 @@ export const workspace: Workspace = {
 
 type Values = Record<string, unknown>;
 
+const COMMITTED = load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as { config: Values };
+
 /** The committed stack, as values of the `hermes:` namespace. */
 export function hermesStack(): Values {
-  const file = load(readFileSync(join(PROJECT, "Pulumi.hermes.yaml"), "utf8")) as { config: Values };
-  return Object.fromEntries(Object.entries(file.config).map(([key, value]) => [key.replace(/^hermes:/, ""), value]));
+  const values = Object.entries(COMMITTED.config).map(([key, value]) => [key.replace(/^hermes:/, ""), value]);
+  return structuredClone(Object.fromEntries(values)) as Values;
 }
 
 export function context(changes: Partial<CheckContext> = {}): CheckContext {

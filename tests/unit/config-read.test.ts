@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { loadCatalogue, readConfig, readSecrets, withPlainErrors, ConfigError } from "../../config";
+import { checkConfig, loadCatalogue, readConfig, readSecrets, withPlainErrors, ConfigError } from "../../config";
 import { rawConfig } from "../../config/read";
+import { parseStackFile } from "../../config/stackfile";
 import { shippedCatalogue } from "../../planner";
-import { hermesStack, PROJECT, secrets } from "./config-fixture";
+import { context, hermesStack, PROJECT, secrets } from "./config-fixture";
 
 /** What the engine hands over: text, with lists and maps as JSON. */
 const asEngine = (values: Record<string, unknown>): Record<string, string> =>
@@ -46,8 +47,7 @@ describe("configuration from the engine", () => {
   };
 
   it("becomes the checked configuration, and secrets become secret outputs", async () => {
-    // The committed stack's workspace is another room's; any folder of the project will do here.
-    set({ ...hermesStack(), agents: { main: { workspace: "config" } }, secrets });
+    set({ ...hermesStack(), agents: { main: { workspace: "workspace/main" } }, secrets });
     expect(readConfig(shippedCatalogue(), PROJECT)).toMatchObject({ stack: "hermes", swapGiB: 4, ipv6: true });
     const read = readSecrets();
     expect(Object.keys(read)).toEqual(Object.keys(secrets));
@@ -61,7 +61,7 @@ describe("configuration from the engine", () => {
   });
 
   it("is refused when no secret is encrypted", () => {
-    set({ ...hermesStack(), agents: { main: { workspace: "config" } }, secrets }, []);
+    set({ ...hermesStack(), agents: { main: { workspace: "workspace/main" } }, secrets }, []);
     expect(() => readConfig(shippedCatalogue(), PROJECT)).toThrow(
       /hermes:secrets.gatewayToken stands in plain text[^]*openssl rand -hex 32 \| pulumi config set --secret/,
     );
@@ -71,6 +71,37 @@ describe("configuration from the engine", () => {
     expect(rawConfig({ "hermes:region": "nyc3" }, ["hermes:region"]).problems).toHaveLength(1);
     expect(rawConfig({ "hermes:secrets": "hunter2", "other:secrets": "x" }, []).problems).toHaveLength(1);
     expect(JSON.stringify(rawConfig({ "hermes:secrets": "hunter2" }, []))).not.toContain("hunter2");
+  });
+
+  it("says how to set a secret that was set without --path, and never to set it in plain text", () => {
+    for (const key of ["hermes:secrets.openrouterApiKey", "hermes:openrouterApiKey"]) {
+      const { raw, problems } = rawConfig({ [key]: "sk-or-v1-0123456789abcdef" }, [key]);
+      const told = [...problems, ...checkConfig(raw, context()).problems].filter((each) => each.key === key);
+      expect(told.map(({ fix }) => fix)).toEqual([expect.stringMatching(/--path 'hermes:secrets\.openrouterApiKey'/)]);
+      expect(JSON.stringify([...problems, ...told])).not.toMatch(/plain text/i);
+    }
+  });
+
+  it("tells a key in a namespace that is a slip, and not that it is missing besides", () => {
+    const { raw, problems, meant } = rawConfig({ "Hermes:volumeGiB": "10", "hermess:ipv6": "true", "acme:x": "1" }, []);
+    expect([raw, problems.map(({ key, fix }) => `${key}: ${fix}`), meant]).toEqual([
+      {},
+      ["Hermes:volumeGiB: Rename it to hermes:volumeGiB.", "hermess:ipv6: Rename it to hermes:ipv6."],
+      ["volumeGiB", "ipv6"],
+    ]);
+  });
+
+  it("takes the placeholders of Pulumi.yaml for nothing", () => {
+    expect(rawConfig({ "hermes:region": "", "hermes:agents": "{}", "hermes:tailnet": "{}" }, []).raw).toEqual({
+      tailnet: {},
+    });
+  });
+
+  it("finds plain secrets under each name that the engine takes for theirs", () => {
+    for (const key of ["hermes:secrets", "secrets", "hermes:config:secrets"])
+      expect(
+        parseStackFile(`config:\n  ${key}:\n    deployKey: x\n    hostKey: {secure: v1:x}\n`).plainSecrets,
+      ).toEqual(["deployKey"]);
   });
 
   it("reaches the user without a stack trace, and a bug with one", async () => {

@@ -33,6 +33,34 @@ describe("a workspace on disk", () => {
     });
   });
 
+  it("has names composed, and finds what is called otherwise on the disk", () => {
+    const name = "e\u0301.md";
+    writeFileSync(join(project, "w", name), "x");
+    expect(readWorkspace(project, "w")).toMatchObject({
+      entries: expect.arrayContaining([{ path: "\u00e9.md", source: name, kind: "file", bytes: 1 }]) as unknown,
+    });
+  });
+
+  it("leaves out what editors leave, and what .hermesignore names", () => {
+    for (const name of [".DS_Store", ".SOUL.md.swp", "SOUL.md~", "draft.txt"])
+      writeFileSync(join(project, "w", name), "x");
+    writeFileSync(join(project, "w/.hermesignore"), "*.txt\n");
+    expect(kinds(readWorkspace(project, "w"))).toEqual({ "SOUL.md": "file" });
+  });
+
+  it("tells a prompt file in another encoding, and a file with a secret of the stack's in any form", () => {
+    writeFileSync(join(project, "w/SOUL.md"), "\ufeffyou are", "utf16le");
+    writeFileSync(join(project, "w/AGENTS.md"), Buffer.from("\xfcber", "latin1"));
+    writeFileSync(join(project, "w/notes/a.md"), `token ${Buffer.from("hunter2hunter2").toString("base64")}`);
+    expect(readWorkspace(project, "w", { trackerToken: "hunter2hunter2", short: "x" })).toMatchObject({
+      entries: [
+        { path: "AGENTS.md", unreadable: "is not UTF-8" },
+        { path: "SOUL.md", unreadable: "is saved as UTF-16" },
+        { path: "notes/a.md", secrets: ["trackerToken"] },
+      ],
+    });
+  });
+
   it("tells links that stay from links that leave", () => {
     symlinkSync("SOUL.md", join(project, "w/AGENTS.md"));
     symlinkSync("../secret", join(project, "w/up"));

@@ -51,12 +51,12 @@ describe("where a report goes", () => {
   });
 
   it.each([
-    [{}, {}, /no run of a CI that hermes knows/],
-    [{}, { forge: "gitlab" }, /--forge gitlab: no forge that hermes knows/],
+    [{}, {}, /not a run of a CI that hermes knows/],
+    [{}, { forge: "gitlab" }, /--forge is "gitlab": .*One of gitea, github/s],
     [{}, { forge: "gitea", repo: "ada/hermes" }, /--forge-url is missing/],
     [{}, { forge: "github" }, /--repo is missing/],
-    [{}, { forge: "github", repo: "https://github.com/ada/hermes" }, /owner and name/],
-  ])("is an error of usage otherwise (%#)", (env, flags, message) => {
+    [{}, { forge: "github", repo: "https://github.com/ada/hermes" }, /Owner and name/],
+  ])("is refused otherwise (%#)", (env, flags, message) => {
     expect(() => forgeFrom(env, flags)).toThrow(message);
   });
 });
@@ -86,8 +86,8 @@ describe("the change", () => {
 
   it("is what the command line says", () => {
     expect(changeFrom({}, undefined, { pull: "12", commit: SHA })).toEqual({ pull: 12, commit: SHA, untrusted: false });
-    expect(() => changeFrom({}, undefined, { pull: "#12" })).toThrow(/a number/);
-    expect(() => changeFrom({}, undefined, { commit: "main" })).toThrow(/all 40 digits/);
+    expect(() => changeFrom({}, undefined, { pull: "#12" })).toThrow(/--pull is "#12": .*Write 12/s);
+    expect(() => changeFrom({}, undefined, { commit: "main" })).toThrow(/All 40 hexadecimal digits/);
   });
 
   it("is none when the event is no JSON", () => {

@@ -11,6 +11,8 @@ import {
   stableJson,
   textFile,
 } from "../../gateway/bundle";
+import { OPENCLAW_DIGESTS } from "../../config/keys";
+import { CACHES } from "../../gateway/apply/places";
 import { applyProgram, gatewayFiles } from "../../gateway/files";
 import { sandboxFolder } from "../../gateway/paths";
 import { readWorkspaces } from "../../gateway/workspace";
@@ -100,6 +102,13 @@ describe("files of the gateway", () => {
     expect(sandboxFolder("main")).toMatch(/^openclaw-ssh-workspace-[0-9a-f]{32}$/);
   });
 
+  it("hold no JSON text of a thousand lines, which the engine would show in every preview", () => {
+    const sha256 = OPENCLAW_DIGESTS[hermesConfig.openclaw.version] ?? "";
+    const pinned = { ...hermesConfig, sources: { ...hermesConfig.sources, openclaw: { sha256 } } };
+    const lock = gatewayFiles(pinned)["/usr/local/lib/hermes/openclaw-lock.json"];
+    expect(Object.keys(lock ?? {})).toContain("base64");
+  });
+
   it("insist on the volume where there is one, and only there", () => {
     const drop = "/etc/systemd/system/openclaw-gateway.service.d/volume.conf";
     expect(text(drop)).toContain("AssertPathIsMountPoint=/srv/hermes\n");
@@ -116,6 +125,17 @@ describe("files of the gateway", () => {
   it("never switch on what breaks OpenClaw", () => {
     const unit = text("/etc/systemd/system/openclaw-gateway.service");
     expect(unit).not.toMatch(/^(RestrictSUIDSGID|MemoryDenyWriteExecute)=yes/m);
+  });
+
+  it("keep what MCP servers' programs fetch out of the state, its copies and its backups", () => {
+    const unit = text("/etc/systemd/system/openclaw-gateway.service") ?? "";
+    const [made, shown] = ["CacheDirectory", "BindPaths"].map(
+      (key) => new RegExp(`^${key}=(.*)$`, "m").exec(unit)?.[1]?.split(" ") ?? [],
+    );
+    const mounts = shown!.map((each) => each.split(":"));
+    expect(mounts.map(([, at]) => at)).toEqual(CACHES.map((name) => `/var/lib/openclaw/${name}`));
+    for (const [from] of mounts) expect(made).toContain(from?.replace("/var/cache/", ""));
+    expect(text("/usr/local/lib/hermes/empty-caches.sh")).toContain(`(${mounts.map(([, at]) => at).join(" ")})`);
   });
 
   it("end the agents' commands first when memory is short, then the gateway", () => {

@@ -111,6 +111,19 @@ describe("openclaw.json", () => {
     expect(render({ agents }).bindings.map((binding) => binding.agentId)).toEqual(["other", "main"]);
   });
 
+  it("lets the bot hear the groups that agents are bound to, where it is mentioned, and no other", () => {
+    const peer = (kind: "direct" | "group", id: string) => ({ channel: "telegram" as const, peer: { kind, id } });
+    const agents = {
+      main: { workspace: "w", bindings: [{ channel: "telegram" as const }, peer("group", "-1001")] },
+      other: { workspace: "w", bindings: [peer("direct", "5"), peer("group", "-1002")] },
+    };
+    expect(render({ agents }).channels.telegram).toMatchObject({
+      groupPolicy: "allowlist",
+      groups: { "-1001": { requireMention: true }, "-1002": { requireMention: true } },
+      contextVisibility: "allowlist",
+    });
+  });
+
   it("takes dollar signs of MCP servers as they are, and secrets only by reference", () => {
     const mcpServers = {
       local: { command: "run", args: ["${HOME}"], env: { A: "${B}", TOKEN: { secret: "toolKey" } } },

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,8 +27,24 @@ describe("the lab's network", () => {
     expect(networkPlan(lab)).toMatchSnapshot();
   });
 
+  const project = join(__dirname, "..", "..");
+  const apart = (...command: string[]) =>
+    spawnSync("unshare", ["--mount", "--propagation=private", ...command], { cwd: project, encoding: "utf8" });
+  const asRoot = apart("unshare", "--net", "true").status === 0 ? it : it.skip;
+
+  asRoot("is removed whole also when another program has made /run/netns a mount of its own", () => {
+    const script = [process.execPath, "-r", "./scripts/typescript.js", "tests/fixtures/network-process.ts"];
+    const { status, stdout, stderr } = apart(...script);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "0\n", stderr: "" });
+  });
+
   it("enters a namespace without remounting anything", () => {
-    expect(inNamespace("hermes-1-lab", ["true"])).toEqual(["nsenter", "--net=/run/netns/hermes-1-lab", "--", "true"]);
+    expect(inNamespace("hermes-1-lab", ["true"])).toEqual([
+      "nsenter",
+      "--net=/run/hermes-netns/hermes-1-lab",
+      "--",
+      "true",
+    ]);
   });
 });
 

@@ -61,7 +61,7 @@ describe("the chain", () => {
       "cohere/north-mini-code:free": { expires: "2026-12-10" },
     });
     const [problem] = check({ primary: "openrouter/google/gemma-4-31b-i:free" }, list).problems;
-    expect(problem?.fix).toMatch(/^Nearest free models with tools: openrouter\//);
+    expect(problem?.fix).toMatch(/free models with tools.* openrouter\//);
     for (const id of ["gemma", "cohere", "openrouter/openrouter", "gpt-oss-20b"])
       expect(problem?.fix).not.toContain(id);
     expect(
@@ -72,7 +72,7 @@ describe("the chain", () => {
   it("is not told to name a model twice", () => {
     const fallbacks = ["openrouter/google/gemma-4-26b-a4b-it:free"];
     const [problem] = check({ primary: "openrouter/google/gemma-4-26b-it:free", fallbacks }).problems;
-    expect(problem?.fix).toBe(`Nearest free models with tools: openrouter/${GEMMA}.`);
+    expect(problem?.fix).toBe(`Write openrouter/${GEMMA}, the nearest free models with tools.`);
   });
 
   it("takes unknown ids with a word where that is allowed", () => {
@@ -84,7 +84,7 @@ describe("the chain", () => {
   it("says once what it knows of a model that stands in several places", () => {
     const soon = live({ [GEMMA]: { expires: "2026-12-10" } });
     const { warnings } = check({ coder: `openrouter/${GEMMA}` }, soon);
-    expect(warnings).toEqual([expect.stringMatching(/^hermes:models\.primary .* goes away on 2026-12-10\. Nearest/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^hermes:models\.primary .* goes away on 2026-12-10\. Write/)]);
   });
 
   it.each<[string, Partial<ListedModel>, string[]]>([

@@ -21,6 +21,18 @@ describe("the budget", () => {
     for (const { totalMiB } of budgets) expect(totalMiB).toBe(row.machineMiB);
   });
 
+  // docs/benchmarks/memory.md: all memory that no file backs; the kernel's own 148 MiB come on top.
+  it.each([
+    { agents: 1, stdioMcpServers: 0, measured: 1211 },
+    { agents: 1, stdioMcpServers: 2, measured: 1308 },
+    { agents: 2, stdioMcpServers: 0, measured: 1464 },
+    { agents: 2, stdioMcpServers: 2, measured: 1652 },
+    { agents: 3, stdioMcpServers: 2, measured: 1893 },
+  ])("of $agents agents and $stdioMcpServers MCP servers is what was measured, within 100 MiB", (row) => {
+    const { totalMiB } = budget(2048, input(row));
+    expect(Math.abs(totalMiB - (row.measured + 148))).toBeLessThan(100);
+  });
+
   it("covers every model of the table", () => {
     expect([...new Set(golden.rows.map(({ tag }) => tag))]).toEqual(localModels().map(({ tag }) => tag));
     expect(golden.rows).toHaveLength(3 * localModels().length);

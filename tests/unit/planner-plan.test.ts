@@ -1,5 +1,5 @@
 import { cheapest, findSize, hourly, shippedCatalogue } from "../../planner/catalogue";
-import { plan, weigh, type OllamaMode } from "../../planner";
+import { plan, summary, weigh, type OllamaMode } from "../../planner";
 import { memTotalMiB } from "../../planner/memory";
 import { input, sizeOf } from "./planner-fixture";
 
@@ -21,6 +21,12 @@ describe("the plan", () => {
       expect(limits.heapMiB).toBeLessThan(limits.memoryMaxMiB);
       expect(limits.memoryMaxMiB).toBeLessThan(memory.memTotalMiB);
     }
+  });
+
+  it("warns where agents and MCP servers will use swap, and nowhere else", () => {
+    const lines = (agents: number) => summary(plan(input({ agents, stdioMcpServers: 2 }), catalogue)).join("\n");
+    expect(lines(2)).not.toContain("Warning");
+    expect(lines(3)).toContain("Warning: 175 MiB more than the memory of s-1vcpu-2gb.");
   });
 
   it("has lines that add up to the total, to the cent", () => {

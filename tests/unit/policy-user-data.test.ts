@@ -18,7 +18,7 @@ const base64 = (text: string | Buffer): string => Buffer.from(text).toString("ba
 describe("one-secret-in-user-data", () => {
   it("lets the user data of hermes through, in both modes of access", () => {
     expect(judge(renderUserData(userDataInput))).toEqual([]);
-    expect(judge(renderUserData({ ...sshUserDataInput, hostKey: SECRETS.hostKey }))).toEqual([]);
+    expect(judge(renderUserData(sshUserDataInput))).toEqual([]);
   });
 
   it.each(Object.entries(SECRETS))("finds the stack's secret %s however it is packed", (name, value) => {
@@ -40,10 +40,21 @@ describe("one-secret-in-user-data", () => {
     }
   });
 
-  it("finds the host key anywhere but where cloud-init takes it", () => {
-    const userData = renderUserData({ ...sshUserDataInput, hostKey: SECRETS.hostKey });
-    expect(judge(`${userData}\n# ${SECRETS.hostKey.replaceAll("\n", "\n# ")}`)).toEqual(["one-secret-in-user-data"]);
-    expect(judge(cloudConfig(JSON.stringify(SECRETS.hostKey)))).toEqual(["one-secret-in-user-data"]);
+  it("finds the stack's host key also where cloud-init takes it, and lets a droplet of before keep its own", () => {
+    const given = (key: string) => {
+      const lines = key
+        .trim()
+        .split("\n")
+        .map((line) => `  ${line}\n`);
+      return `${renderUserData(sshUserDataInput)}ssh_keys:\n ed25519_private: |\n${lines.join("")}`;
+    };
+    expect(judge(given(SECRETS.hostKey))).toEqual(["one-secret-in-user-data"]);
+    // As the pack judges, which knows no secret by value.
+    const byShape = (userData: string) => broken([firewall(), droplet({ userData })], { secrets: {} });
+    expect(byShape(given(newKey("of before")))).toEqual([]);
+    expect(byShape(`${given(newKey("of before"))}# ${newKey("else").replaceAll("\n", "\n# ")}`)).toEqual([
+      "one-secret-in-user-data",
+    ]);
   });
 
   it.each([

@@ -197,6 +197,28 @@ describe("drift", () => {
   });
 });
 
+describe("a preview with --refresh", () => {
+  /** As the official plugins record it: a refresh keeps only as many entries of an input as there were. */
+  const opened = {
+    ...firewall([]),
+    outputs: { inboundRules: [{ ...rule("22", "0.0.0.0/0"), sourceTags: [], sourceDropletIds: [] }], tags: ["hermes"] },
+  };
+  const tagged = { ...droplet({ tags: ["extra"] }), outputs: { tags: ["extra", "hermes"] } };
+  const steps: Step[] = [
+    ...STACK.map((one) => ({ op: "refresh", urn: one.urn, oldState: one, newState: one })),
+    { ...update(opened, firewall([])), detailedDiff: { inboundRules: { kind: "delete" } } },
+    { ...update(tagged, droplet()), detailedDiff: { "tags[0]": { kind: "delete" }, "tags[1]": { kind: "update" } } },
+  ];
+
+  it("says what was found, and what it becomes again", () => {
+    const { markdown, verdict: found } = report(steps);
+    expect(markdown).toContain("| `Firewall` `hermes` | `inboundRules`: `tcp 22 from 0.0.0.0/0` → nothing |");
+    expect(markdown).toContain('| `Droplet` `hermes` | `tags`: `["extra","hermes"]` → `["hermes"]` |');
+    expect(markdown).toContain("| open to the internet | `tcp 22 from 0.0.0.0/0` | **nothing** |");
+    expect(found.level).toBe("safe");
+  });
+});
+
 describe("of a real preview", () => {
   const of = (name: string) => renderReport(inputOf(CASES.find((one) => one.name === name)!));
 
@@ -209,7 +231,7 @@ describe("of a real preview", () => {
   it("a larger size shows what it costs more, and the memory plan", () => {
     const { markdown } = of("size");
     expect(markdown).toContain("| 13.00 | 25.00 (**+12.00**) |");
-    expect(markdown).toMatch(/memory planned \| 1,490 of 1,945 MiB.*1,490 of 3,910 MiB/);
+    expect(markdown).toMatch(/memory planned \| 1,400 of 1,945 MiB.*1,400 of 3,910 MiB/);
   });
 
   it("an edit of a workspace is shown line by line, one of a secret by its bundle's name", () => {

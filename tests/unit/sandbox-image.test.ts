@@ -49,7 +49,11 @@ describe("the image that a sandbox begins from", () => {
     expect(await imageKeys(made, looking(true))).toEqual(PLAIN);
     const newer = {
       ...made,
-      config: { ...made.config, "hermes:openclaw": { version: "2026.9.7", before: "2026-10-02" } },
+      config: {
+        ...made.config,
+        "hermes:openclaw": { version: "2026.9.7", before: "2026-10-02" },
+        "hermes:sources": { openclaw: { sha256: "first-install" } },
+      },
     };
     expect(await imageKeys(newer, looking())).toEqual(PLAIN);
   });

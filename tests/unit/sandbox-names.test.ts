@@ -70,7 +70,7 @@ describe("a sandbox's name", () => {
 
   it("may be said with the prefix of its stack, and is refused with what could be meant", () => {
     expect([saidName("pr-7"), saidName("sandbox-pr-7")]).toEqual(["pr-7", "pr-7"]);
-    expect(() => saidName("Feature/A")).toThrow(/"Feature\/A" cannot be .*for example feature-a-/s);
+    expect(() => saidName("Feature/A")).toThrow(/<name> is "Feature\/A": it cannot be .*Write feature-a-/s);
     for (const wrong of ["", "a--b", "-a", "a".repeat(SANDBOX_NAME_MAX + 1)]) expect(() => saidName(wrong)).toThrow();
   });
 });

@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { refuseBeyond } from "../../cli/sandbox/caps";
 import { refuseShared, type Standing } from "../../cli/sandbox/collisions";
 import { deedOf, failureIn } from "../../cli/sandbox/engine";
 import { holdersIn, holdingOf, isDead } from "../../cli/sandbox/lock";
 import { originDigest } from "../../cli/sandbox/origin";
 import { settleAll } from "../../cli/sandbox/parallel";
-import { readSettings, templateOf, ttlMinutes } from "../../cli/sandbox/template";
+import { readSettings, readTemplate, templateOf, ttlMinutes } from "../../cli/sandbox/template";
+import { failureOf } from "../../cli/failure";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 
 const LOCKED =
@@ -94,9 +98,31 @@ describe("Pulumi.sandbox.yaml", () => {
     },
   );
 
+  it("with a slip of YAML is the user's mistake, told by its line and without what the file holds", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hermes-template-"));
+    try {
+      writeFileSync(join(folder, "Pulumi.sandbox.yaml"), "sandbox:\n  ttl: 4h\n config: [hush\n");
+      const caught = (): unknown => {
+        try {
+          return readTemplate(folder);
+        } catch (error) {
+          return error;
+        }
+      };
+      const failure = failureOf(caught());
+      expect(failure).toMatchObject({
+        code: 1,
+        message: expect.stringMatching(/Pulumi\.sandbox\.yaml.*line \d/) as string,
+      });
+      expect(failure?.message).not.toContain("hush");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("suffers no time to live of more than a month", () => {
     expect(ttlMinutes("31d")).toBe(31 * 1440);
-    expect(() => ttlMinutes("32d")).toThrow(/no time to live/);
+    expect(() => ttlMinutes("32d")).toThrow(/--ttl is "32d": it is out of range.*up to 31d/s);
   });
 });
 

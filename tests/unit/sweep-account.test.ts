@@ -49,6 +49,18 @@ describe("what an account holds of a stack", () => {
     expect(found[0]?.id).toBe(ours);
   });
 
+  it("is its bot's tag too, once nothing carries it", async () => {
+    const botTag = "hermes-telegram-bot:7";
+    const tags = async () =>
+      (await thingsOf(account, { names, botTag })).flatMap(({ kind, id, detail }) =>
+        kind === "tag" ? [id, detail] : [],
+      );
+    for (const name of [botTag, "hermes-telegram-bot:8"]) await emulated.call("POST", "/v2/tags", { name });
+    expect(await tags()).toEqual([botTag, "nothing carries it"]);
+    await droplet("another-stacks", [botTag]);
+    expect(await tags()).toEqual([]);
+  });
+
   it("has no SSH key that is somebody's own of the same name", async () => {
     await emulated.call("POST", "/v2/account/keys", { name: "hermes", public_key: PUBLIC_KEY });
     expect(await thingsOf(account, { names, publicKey: "ssh-ed25519 AAAAother" })).toEqual([]);

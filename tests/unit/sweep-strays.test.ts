@@ -1,4 +1,6 @@
-import { knownOf, nextStep, strays, type StateResource } from "../../sweep/strays";
+import { lostBotTags } from "../../sweep/bot-tags";
+import type { StateResource } from "../../sweep/state";
+import { knownOf, nextStep, strays } from "../../sweep/strays";
 import type { Thing } from "../../sweep/things";
 
 const URN = "urn:pulumi:hermes::hermes::hermes:index:Hermes";
@@ -59,6 +61,14 @@ describe("a stray", () => {
     expect(found(nodes, [])).toHaveLength(2);
   });
 
+  it("stays when it is a connected node, which another stack may run, unless it came with a droplet that goes", () => {
+    const node = thing("tailnet node", "n2", { connectedSince: "2026-11-22T00:03:00Z" });
+    const born = (created_at: string) => thing("droplet", "2", { entry: { created_at } });
+    expect(found([node], [])[0]?.kept).toMatch(/connected.*another stack/);
+    expect(found([node, born("2026-11-21T00:00:00Z")], [])[0]?.kept).toMatch(/connected.*another stack/);
+    expect(found([node, born("2026-11-22T00:00:00Z")], []).map(({ kept }) => kept)).toEqual([undefined, undefined]);
+  });
+
   it("is no node while the stack's droplet was not waited for", () => {
     expect(found([thing("tailnet node", "n1")], [DROPLET])).toEqual([]);
   });
@@ -82,5 +92,21 @@ describe("what to do after a sweep", () => {
 
   it("leaves a droplet alone that runs a gateway", () => {
     expect(nextStep(droplet, knownOf([KEY, DROPLET, ACTIVATE]), "hermes")).toBe("pulumi up --stack hermes");
+  });
+});
+
+describe("a bot's tag that the state has on the droplet", () => {
+  const known = { ...DROPLET, outputs: { tags: ["hermes", "hermes-telegram-bot:7"] } };
+  const lost = (tags: string[], id = "1") =>
+    lostBotTags({ things: [thing("droplet", id, { entry: { tags } })], state: [known] });
+
+  it("is lost when the account does not have it there; other tags are a refresh's matter", () => {
+    expect(lost(["hermes-telegram-bot:8"])).toEqual([{ droplet: "1", tag: "hermes-telegram-bot:7" }]);
+    expect(lost(["hermes", "hermes-telegram-bot:7"])).toEqual([]);
+  });
+
+  it("is nothing of another droplet's, and is not looked for without a state", () => {
+    expect(lost([], "2")).toEqual([]);
+    expect(lostBotTags({ things: [thing("droplet", "1", { entry: { tags: [] } })] })).toEqual([]);
   });
 });

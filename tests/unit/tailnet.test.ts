@@ -64,10 +64,45 @@ describe("our nodes", () => {
 });
 
 describe("evict", () => {
-  it("removes our ghosts and nobody else", async () => {
-    const { api, done } = tailnet([device("1"), device("2", { hostname: "laptop" })]);
-    await expect(evict(api, hermes, () => undefined)).resolves.toBe(1);
+  const gone = { connectedToControl: false };
+  const live = { connectedToControl: true };
+  const quick = (ownId?: string) => ({ ...hermes, ownId, timeoutMs: 20, pollMs: 1, say: () => undefined });
+
+  it("removes nodes of our name that are not connected, and nobody else", async () => {
+    const { api, done } = tailnet([device("1", gone), device("2", { hostname: "laptop", ...gone })]);
+    await expect(evict(api, quick())).resolves.toBe(1);
     expect(done).toEqual(["remove 1"]);
+  });
+
+  it("leaves a connected node alone, which another stack may run, and says how to remove it", async () => {
+    const { api, done } = tailnet([device("1", live)]);
+    const said: string[] = [];
+    await expect(evict(api, { ...quick(), say: (text) => void said.push(text) })).resolves.toBe(0);
+    expect(done).toEqual([]);
+    expect(said.join()).toMatch(/hermes\.example\.ts\.net \(1\) stays.*admin console/);
+  });
+
+  it("waits for a node whose droplet has just been deleted", async () => {
+    const { api, devices, done } = tailnet([device("1", live)]);
+    const waiting = evict(api, { ...quick(), timeoutMs: 5000 });
+    setTimeout(() => Object.assign(devices[0] ?? {}, gone), 20);
+    await expect(waiting).resolves.toBe(1);
+    expect(done).toEqual(["remove 1"]);
+  });
+
+  it("removes the recorded node although it is connected, and no other one", async () => {
+    const { api, done } = tailnet([device("1", live), device("2", live)]);
+    await expect(evict(api, quick("2"))).resolves.toBe(1);
+    expect(done).toEqual(["remove 2"]);
+  });
+
+  it("goes by when the node was last seen, where the control server reports no connections", async () => {
+    const { api, done } = tailnet([
+      device("long ago", { lastSeen: "2026-11-22T00:00:00Z" }),
+      device("now", { lastSeen: new Date().toISOString() }),
+    ]);
+    await evict(api, quick());
+    expect(done).toEqual(["remove long ago"]);
   });
 });
 
@@ -99,6 +134,23 @@ describe("waiting for the node", () => {
       address: "100.64.0.2",
     });
     expect(done).toEqual(["remove old", "rename new hermes"]);
+  });
+
+  it("removes neither of two nodes that answer: one of them is another stack's", async () => {
+    const { api, done } = tailnet([
+      device("theirs", { addresses: ["100.64.0.1"] }),
+      device("ours", { addresses: ["100.64.0.2"], name: "hermes-1.example.ts.net" }),
+    ]);
+    await expect(waitForNode(api, options())).rejects.toThrow(
+      /two connected nodes called hermes with tag:hermes.*\n.*neither was removed.*hermes:tailnet\.hostname/,
+    );
+    expect(done).toEqual([]);
+  });
+
+  it("removes no connected node that it cannot ask, where the operator is not on the tailnet", async () => {
+    const { api, done } = tailnet([device("theirs", { connectedToControl: true }), device("ours")]);
+    await expect(waitForNode(api, options({ dial: "198.51.100.7" }))).rejects.toThrow(/two connected nodes/);
+    expect(done).toEqual([]);
   });
 
   it("is short of patience with a node that it has only just seen", async () => {

@@ -11,7 +11,8 @@ beforeEach(() => {
   checkout = mkdtempSync(join(tmpdir(), "hermes-loader-"));
   mkdirSync(join(checkout, "scripts"));
   mkdirSync(join(checkout, "node_modules"));
-  cpSync(join(PROJECT, "scripts/typescript.js"), join(checkout, "scripts/typescript.js"));
+  for (const name of ["typescript.js", "lazy-modules.js"])
+    cpSync(join(PROJECT, "scripts", name), join(checkout, "scripts", name));
   for (const name of ["esbuild", "@esbuild"])
     symlinkSync(join(PROJECT, "node_modules", name), join(checkout, "node_modules", name));
 });

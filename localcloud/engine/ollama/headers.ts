@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { makeOnce } from "../../make-once";
 import { run } from "../build";
 
 /** Debian packages of headers that Ollama's Go module includes and does not carry. */
@@ -13,7 +14,7 @@ const MINIAUDIO = "github.com/gen2brain/malgo";
  */
 export async function ollamaBuildEnvironment(cache: string, go: string): Promise<Record<string, string>> {
   const headers = join(cache, "ollama", "headers");
-  if (!existsSync(headers)) await collect(headers, go);
+  await makeOnce(headers, () => collect(headers, go));
   return { CGO_ENABLED: "1", CGO_CXXFLAGS: `-O2 -I${headers} -I${join(headers, "stb")}` };
 }
 

@@ -49,6 +49,12 @@ function outputs(droplet: Values, inputs: Values): Values {
   };
 }
 
+/** Told by an import only: a refresh leaves the image as it is. */
+function imageOf(droplet: Values): string {
+  const { slug, id } = (droplet["image"] ?? {}) as { slug?: string | null; id?: number };
+  return slug ? slug : String(id);
+}
+
 /** The state keeps the digest of the user data only; a read finds the digest there already. */
 function storedUserData(userData: string): string {
   return /^[0-9a-f]{40}$/.test(userData) ? userData : createHash("sha1").update(userData).digest("hex");
@@ -229,6 +235,7 @@ export const droplet: ResourceType = {
   ],
   computedByUpdate: (changed) => (changed.includes("ipv6") ? ["ipv6Address"] : []),
   unread: UNREAD,
+  imported: ["name", "region", "size", "image", "ipv6", "monitoring", "backups", "tags", "volumeIds", "vpcUuid"],
   check(inputs) {
     const empty = ["image", "size", "name", "region"].filter((key) => inputs[key] === "");
     return empty.map((property) => ({ property, reason: `expected "${property}" to not be an empty string` }));
@@ -236,7 +243,7 @@ export const droplet: ResourceType = {
   create: createDroplet,
   async read(id, state, context) {
     const found = await find(path(id), "droplet", context);
-    return found === undefined ? undefined : outputs(found, state);
+    return found === undefined ? undefined : outputs(found, { image: imageOf(found), ...state });
   },
   update: updateDroplet,
   delete: deleteDroplet,

@@ -80,6 +80,7 @@ export const firewall: ResourceType = {
     normalise: { inboundRules: ruleSet, outboundRules: ruleSet, tags: lowerCaseSet, dropletIds: sorted },
   },
   bridged: {},
+  imported: ["name", "inboundRules", "outboundRules", "tags", "dropletIds"],
   computed: ["createdAt", "pendingChanges", "status"],
   validate(inputs) {
     const none = (key: string) => Array.isArray(inputs[key]) === false || (inputs[key] as unknown[]).length === 0;

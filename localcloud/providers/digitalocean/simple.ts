@@ -41,6 +41,7 @@ async function readTag(id: string, context: Context): Promise<Values | undefined
 export const tag: ResourceType = {
   rules: {},
   bridged: {},
+  imported: ["name"],
   computed: [
     "totalResourceCount",
     "dropletsCount",
@@ -80,6 +81,7 @@ const trimmed = (value: unknown): unknown => (typeof value === "string" ? value.
 export const sshKey: ResourceType = {
   rules: { normalise: { publicKey: trimmed } },
   bridged: {},
+  imported: ["name", "publicKey"],
   computed: ["fingerprint"],
   async create(inputs, context) {
     const body = { name: inputs["name"], public_key: inputs["publicKey"] };
@@ -136,6 +138,8 @@ export const volume: ResourceType = {
   bridged: {},
   computed: ["dropletIds", "filesystemLabel", "filesystemType", "volumeUrn"],
   unread: CREATED_WITH,
+  // As the official provider: not what the volume was created with, which then looks like a change.
+  imported: ["name", "region", "size", "description", "filesystemType", "tags"],
   validate(inputs, olds) {
     if (olds !== undefined && Number(inputs["size"]) < Number(olds["size"])) {
       throw new Error("volumes `size` can only be expanded and not shrunk");

@@ -58,9 +58,11 @@ function diffProperty(type: string, rules: DiffRules, property: string, before: 
   const fallback = rules.defaults?.[property];
   const a = normalise(before ?? fallback);
   const b = normalise(after ?? fallback);
-  if (isDeepStrictEqual(a, b)) return [];
+  if (isDeepStrictEqual(a, b) || (isEmpty(a) && isEmpty(b))) return [];
   const op = recordedOp(type, property, after === undefined || after === null);
   if (op === "no diff") return [];
+  // What the API fills in stays what it is where the program does not say it.
+  if (after === undefined && rules.computed?.includes(property) === true) return [];
   const replace = op === "replace";
   return places(rules, property, before, after).map(({ path, kind }) => {
     const silent = rules.silentElements?.includes(property) === true && path !== property;

@@ -42,7 +42,10 @@ export function diffResource(
   news: Values,
 ): DiffAnswer {
   type.validate?.(withoutDefaults(news), withoutDefaults(oldInputs));
-  const changes = diffInputs(token, type.rules, oldInputs, news);
+  const differing = diffInputs(token, type.rules, oldInputs, news);
+  // The bridge compares with what the state holds, which after a failed update is not what the old inputs say.
+  const isHeld = ({ property }: Change): boolean => type.bridged !== undefined && holds(type, state, news, property);
+  const changes = differing.filter((change) => !isHeld(change));
   const invalid = type.replaceReason?.(state, news);
   const replaces = [
     ...new Set([
@@ -53,6 +56,12 @@ export function diffResource(
   const replacing = replaces.length > 0 || changes.some((change) => change.replace);
   const named = type.bridged !== undefined && !texts(news[DEFAULTS]).includes("name");
   return { changes, replaces, deleteBeforeReplace: replacing && named };
+}
+
+function holds({ rules }: ResourceType, state: Values, news: Values, property: string): boolean {
+  const normalise = rules.normalise?.[property] ?? ((value: unknown) => value);
+  const wanted = withoutDefaults(news[property]);
+  return wanted !== undefined && isDeepStrictEqual(normalise(withoutDefaults(state[property])), normalise(wanted));
 }
 
 export function previewOfCreate(type: ResourceType, inputs: Values): Values {
@@ -69,6 +78,7 @@ export function previewOfUpdate(type: ResourceType, state: Values, inputs: Value
 
 /** The inputs that the resource, as it was found, would have been given: how drift becomes a difference. */
 export function inputsAfterRead(type: ResourceType, inputs: Values, outputs: Values): Values {
+  if (Object.keys(inputs).length === 0) return inputsOfImport(type, outputs);
   const kept = { ...inputs };
   for (const key of Object.keys(inputs)) {
     if (key === DEFAULTS || type.unread?.includes(key) === true || outputs[key] === undefined) continue;
@@ -77,4 +87,13 @@ export function inputsAfterRead(type: ResourceType, inputs: Values, outputs: Val
     kept[key] = type.bridged === undefined ? outputs[key] : markDefaults(outputs[key]);
   }
   return kept;
+}
+
+/** A resource that is taken into the state was made by no program: its inputs are what the read told. */
+function inputsOfImport(type: ResourceType, outputs: Values): Values {
+  const isTold = (value: unknown): boolean =>
+    ![undefined, null, "", false].includes(value as null) && !(Array.isArray(value) && value.length === 0);
+  const told = (type.imported ?? []).filter((key) => isTold(outputs[key]));
+  const inputs = Object.fromEntries(told.map((key) => [key, markDefaults(outputs[key])]));
+  return { ...inputs, ...(type.bridged === undefined ? {} : { [DEFAULTS]: [] }) };
 }

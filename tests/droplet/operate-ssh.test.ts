@@ -1,13 +1,11 @@
 import { ADDRESSES } from "../../localcloud/addresses";
-import { hermes, operate, OPERATIONS, secretsIn, stackSecrets, tunnels } from "./operate";
-import { projectOfFile } from "./project";
-
-/** The longest step: a whole start. */
-jest.setTimeout(900_000);
+import { ownLab } from "../support/labs";
+import { operate, OPERATIONS, tunnels } from "../support/operations";
+import { secretsIn, stackSecrets } from "../support/secrets";
 
 const OWNER = 555_001;
 const STRANGER = 555_002;
-const project = projectOfFile();
+const project = ownLab();
 
 beforeAll(async () => {
   const file = project.read("Pulumi.hermes.yaml");
@@ -16,14 +14,24 @@ beforeAll(async () => {
     .replace("workspace: ./workspace/main", "workspace: ./workspace/main\n      bindings: [{ channel: telegram }]")
     .concat(`  hermes:telegram:\n    ownerId: "${OWNER}"\n`);
   project.write("Pulumi.hermes.yaml", changed);
-  const { code, stdout, stderr } = await project.run(["bash", "scripts/start.sh"]);
-  expect({ code, tail: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, tail: "" });
+  await project.start();
 });
 
 describe("a stack with SSH as the way in is operated by", () => {
   it.each(OPERATIONS)("hermes $args", (operation) => operate(project, operation));
 
   it("hermes tunnel, which carries a request to the gateway", () => tunnels(project));
+});
+
+it("a change of its ranges that would lock this machine out is refused at preview, with the address to add", async () => {
+  const file = project.read("Pulumi.hermes.yaml");
+  project.write("Pulumi.hermes.yaml", file.replace(`${ADDRESSES.operator.peer4}/32`, "203.0.113.9/32"));
+  const preview = await project.pulumi("preview");
+  project.write("Pulumi.hermes.yaml", file);
+  expect(preview.code).not.toBe(0);
+  const said = preview.stdout + preview.stderr;
+  expect(said).toMatch(/hermes:adminCidrs is 203\.0\.113\.9\/32: it does not contain/);
+  expect(said).toContain(`Add ${ADDRESSES.operator.peer4}/32`);
 });
 
 describe("somebody who writes to the bot for the first time", () => {
@@ -36,19 +44,27 @@ describe("somebody who writes to the bot for the first time", () => {
     return calls.at(-1)?.number ?? 0;
   };
 
+  it("is answered at once if he is the owner", async () => {
+    const { parameters } = await reply(".", await write("ping", OWNER));
+    expect({ to: String(parameters.chat_id), text: parameters.text }).toEqual({
+      to: String(OWNER),
+      text: expect.stringContaining("PONG") as string,
+    });
+  });
+
   it("gets a code, waits in the list, and is answered once he is approved; the owner stays the stack's", async () => {
     const before = await config();
     const told = await reply("[A-Z0-9]{8}", await write("hello", STRANGER));
-    const listed = await hermes(project, "pair", "list", "--json");
+    const listed = await project.onStack("pair", "list", "--json");
     const [request] = (JSON.parse(listed.stdout) as { requests: { code: string; id: string }[] }).requests;
     expect(request?.id).toBe(String(STRANGER));
     expect(told.parameters.text).toContain(request?.code);
-    const approved = await hermes(project, "pair", "approve", request?.code ?? "");
+    const approved = await project.onStack("pair", "approve", request?.code ?? "");
     expect({ code: approved.code, said: approved.stderr }).toMatchObject({ code: 0 });
-    expect((await hermes(project, "pair", "list")).stdout).toBe("nobody waits on telegram\n");
+    expect((await project.onStack("pair", "list")).stdout).toBe("nobody waits on telegram\n");
     expect(String((await reply("PONG", await write("ping", STRANGER))).parameters.chat_id)).toBe(String(STRANGER));
     expect(await config()).toBe(before);
-    expect((await hermes(project, "pair", "approve", request?.code ?? "")).code).toBe(1);
+    expect((await project.onStack("pair", "approve", request?.code ?? "")).code).toBe(1);
   });
 });
 

@@ -1,13 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ExecResult } from "../../localcloud/exec";
 import { run } from "../../localcloud/network";
-import type { ProjectCopy } from "./project";
-
-export const fine = ({ code, stdout, stderr }: ExecResult): string => {
-  expect({ code, said: code === 0 ? "" : (stdout + stderr).slice(-3000) }).toEqual({ code: 0, said: "" });
-  return stdout;
-};
+import { succeeded, type ProjectCopy } from "./project-copy";
 
 export interface AccountState {
   droplets: Record<string, { id: number; name: string; host: number }>;
@@ -23,7 +17,7 @@ export const accountState = (project: ProjectCopy): Promise<AccountState> => pro
 export async function tailnetTraces(project: ProjectCopy): Promise<string[]> {
   const ask = (what: string): string =>
     `curl -sf -u "$TAILSCALE_API_KEY:" "$TAILSCALE_BASE_URL/api/v2/tailnet/-/${what}"`;
-  const said = fine(await project.exec(["sh", "-c", `${ask("devices")}; echo; ${ask("keys")}`])).trim();
+  const said = succeeded(await project.exec(["sh", "-c", `${ask("devices")}; echo; ${ask("keys")}`])).trim();
   const [nodes = "", keys = ""] = said.split("\n").filter((line) => line !== "");
   const { devices } = JSON.parse(nodes) as { devices: { name: string }[] };
   return [
@@ -33,13 +27,16 @@ export async function tailnetTraces(project: ProjectCopy): Promise<string[]> {
 }
 
 /** Everything that has a name, wherever it is, and the files of one stack. */
-export async function everything(project: ProjectCopy, stack: string): Promise<Record<string, unknown>> {
+export async function everything(
+  project: ProjectCopy,
+  stack: string,
+): Promise<Record<string, unknown> & { tailnet: string[] }> {
   const { droplets, firewalls, volumes, keys, tags } = await accountState(project);
   const names = (kind: Record<string, { name: string }>): string[] =>
     Object.values(kind)
       .map(({ name }) => name)
       .sort();
-  const stacks = JSON.parse(fine(await project.exec(["pulumi", "stack", "ls", "--json"]))) as { name: string }[];
+  const stacks = JSON.parse(succeeded(await project.exec(["pulumi", "stack", "ls", "--json"]))) as { name: string }[];
   const state = join(project.lab.dir, "pulumi", "state");
   return {
     droplets: names(droplets),

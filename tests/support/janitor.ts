@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { labOf, type Lab } from "../../localcloud/lab";
 import { releaseDroplets } from "../../localcloud/droplets";
 import { destroyNetwork, run } from "../../localcloud/network";
 import { stopRecorded } from "../../localcloud/processes";
+
+const SOURCE = join(__dirname, "..", "..");
 
 /** Takes a test's lab down, however far it had come. */
 export async function removeLab(lab: Lab): Promise<void> {
@@ -13,18 +16,31 @@ export async function removeLab(lab: Lab): Promise<void> {
   await run(["rm", "--recursive", "--force", "--one-file-system", lab.dir]);
 }
 
+interface JanitorOptions {
+  /** Name of the project's lab. @default "lab" */
+  instance?: string;
+  /** Process after whose end it works. @default this one */
+  after?: number;
+  /**
+   * Folder that the test made for its copy of the project. What works in it is ended, and it is removed. Absent: the
+   * project is somebody's clone, of which only the lab goes.
+   */
+  temporary?: string;
+}
+
 /**
  * Starts a process that outlives an interrupted or killed test run and takes the lab down after it. A handler inside
  * the run cannot: jest does not wait for one.
  *
- * @param temporary - folder that the test made for its copy of the project. What works in it is ended, and it is removed.
- *   Absent: the project is somebody's clone, of which only the lab goes.
- * @returns ends the janitor, when the run has cleaned up by itself.
+ * @returns ends the janitor, if the run has cleaned up already.
  */
-export function hireJanitor(project: string, instance: string, temporary = ""): () => void {
-  const args = [project, instance, String(process.pid), temporary];
+export function hireJanitor(
+  project: string,
+  { instance = "lab", after = process.pid, temporary = "" }: JanitorOptions = {},
+): () => void {
+  const args = [project, instance, String(after), temporary];
   const program = ["-r", "./scripts/typescript.js", __filename, ...args];
-  const janitor = spawn(process.execPath, program, { detached: true, stdio: "ignore", cwd: project });
+  const janitor = spawn(process.execPath, program, { detached: true, stdio: "ignore", cwd: SOURCE });
   janitor.unref();
   return () => void janitor.kill("SIGTERM");
 }

@@ -1,5 +1,5 @@
 import type { ExecResult } from "../../localcloud/exec";
-import type { ProjectCopy } from "./project";
+import type { ProjectCopy } from "./project-copy";
 
 /** What is typed once a stack is up, and how it must end: the same over the tailnet and over SSH. */
 export interface Operation {
@@ -20,17 +20,19 @@ export const OPERATIONS: Operation[] = [
   { args: ["logs", "--lines", "200"], code: 0, says: /http server listening/ },
   { args: ["logs", "--lines", "3", "--json"], code: 0, document: ["0", "1", "2"] },
   { args: ["logs", "--unit", "bootstrap"], code: 0, says: /done/ },
-  { args: ["logs", "--unit", "nobody"], code: 2, says: /unit/ },
+  { args: ["logs", "--unit", "nobody"], code: 1, says: /unit/ },
   { args: ["ssh", "cat", "/etc/openclaw/secrets/gatewayToken"], code: 0, says: /\[secret gatewayToken\]/ },
   { args: ["ssh", "systemctl", "is-active", "nobody.service"], code: 4 },
+  { args: ["ssh", "openclaw", "devices", "list", "--json"], code: 0, document: ["pending", "paired"] },
+  { args: ["ssh", "openclaw", "update"], code: 1, says: /hermes manages this droplet.*hermes:openclaw\.version/ },
   { args: ["pair", "devices", "--json"], code: 0, document: ["pending", "paired"] },
-  { args: ["pair", "approve", "A;reboot"], code: 2, says: /no pairing code/ },
+  { args: ["pair", "approve", "A;reboot"], code: 1, says: /A pairing code/ },
   { args: ["upgrade"], code: 2 },
-  { args: ["tunnel", "--port", "70000"], code: 2, says: /1 to 65535/ },
+  { args: ["tunnel", "--port", "70000"], code: 1, says: /1 to 65535/ },
 ];
 
-/** `hermes …` where the operator is. The stack's name goes before what `ssh` runs. */
-export const hermes = (project: ProjectCopy, ...args: string[]): Promise<ExecResult> => {
+/** A `hermes` command on the stack hermes. The stack's name goes before the command that `ssh` runs. */
+const hermes = (project: ProjectCopy, ...args: string[]): Promise<ExecResult> => {
   const [verb = "", ...rest] = args;
   const own = verb === "pair" ? rest.splice(0, 1) : [];
   return project.exec(["node", "cli/hermes.js", verb, ...own, "--stack", "hermes", ...rest]);
@@ -55,21 +57,4 @@ export async function tunnels(project: ProjectCopy): Promise<void> {
   const { code, stdout } = await project.exec(["bash", "-mc", script.join("\n")]);
   expect(stdout).toContain('"ready":true');
   expect(code).toBe(0);
-}
-
-/** Values that no command may print, by name. What this looks up itself is not kept as printed. */
-export async function stackSecrets(project: ProjectCopy): Promise<Record<string, string>> {
-  const kept = project.printed.length;
-  const { stdout } = await project.exec(["pulumi", "config", "get", "--path", "hermes:secrets", "--stack", "hermes"]);
-  const environment = await project.exec(["node", "-p", "JSON.stringify(process.env)"]);
-  project.printed.splice(kept);
-  const { DIGITALOCEAN_TOKEN = "", TAILSCALE_API_KEY = "" } = JSON.parse(environment.stdout) as Record<string, string>;
-  const secrets = JSON.parse(stdout) as Record<string, string>;
-  return { ...secrets, DIGITALOCEAN_TOKEN, TAILSCALE_API_KEY };
-}
-
-/** Which secrets are in a text; a key shows by each line of its own. */
-export function secretsIn(text: string, secrets: Record<string, string>): string[] {
-  const lines = (value: string) => value.split("\n").filter((line) => line.length >= 20 && !line.startsWith("--"));
-  return Object.keys(secrets).filter((name) => lines(secrets[name] ?? "").some((line) => text.includes(line)));
 }

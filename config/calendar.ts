@@ -1,0 +1,171 @@
+// systemd's calendar events (systemd.time(7)), read as far as a schedule needs them, and cron's five fields.
+
+const SHORTHANDS: Readonly<Record<string, string>> = {
+  minutely: "*-*-* *:*:00",
+  hourly: "*-*-* *:00:00",
+  daily: "*-*-* 00:00:00",
+  weekly: "Mon *-*-* 00:00:00",
+  monthly: "*-*-01 00:00:00",
+  quarterly: "*-01,04,07,10-01 00:00:00",
+  semiannually: "*-01,07-01 00:00:00",
+  "semi-annually": "*-01,07-01 00:00:00",
+  biannually: "*-01,07-01 00:00:00",
+  yearly: "*-01-01 00:00:00",
+  annually: "*-01-01 00:00:00",
+};
+
+const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const FULL_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/** An event with a time zone after it. */
+const ZONED = /^(.*\S) +([A-Z]{2,5}|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
+
+type Test = (value: number) => boolean;
+
+interface DateTest {
+  year: Test;
+  month: Test;
+  day: Test;
+  /** Days are counted from the month's end. */
+  fromEnd: boolean;
+}
+
+/** Why a text is no calendar event that ever comes; undefined where it is one. No day before `today` counts. */
+export function calendarFault(text: string, today: Date): string | undefined {
+  const [, event = text, zone] = ZONED.exec(text) ?? [];
+  if (zone !== undefined && !isTimeZone(zone)) return `${zone} is not a time zone`;
+  const words = (SHORTHANDS[event.toLowerCase()] ?? event).split(/ +/);
+  const weekday = /^[A-Za-z]/.test(words[0] ?? "") ? weekdayTest(words.shift() ?? "") : always;
+  const date = words[0]?.includes(":") === true || words.length === 0 ? everyDay : dateTest(words.shift() ?? "");
+  const time = words.length === 0 || isTime(words.shift() ?? "");
+  if (weekday === undefined || date === undefined || !time || words.length > 0)
+    return "systemd cannot read it as a calendar event";
+  return elapses(date, weekday, dayOf(today)) ? undefined : "that day never comes";
+}
+
+const always: Test = () => true;
+const everyDay: DateTest = { year: always, month: always, day: always, fromEnd: false };
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }) instanceof Intl.DateTimeFormat;
+  } catch {
+    return false;
+  }
+}
+
+function weekdayTest(text: string): Test | undefined {
+  const number = (name: string): number => Math.max(WEEKDAYS.indexOf(name), FULL_WEEKDAYS.indexOf(name));
+  const days = new Set<number>();
+  for (const part of text.toLowerCase().replace(/,$/, "").split(",")) {
+    const [first = "", last = first] = part.split(/\.\.|-/);
+    const [from, to] = [number(first), number(last)];
+    if (from < 0 || to < 0) return undefined;
+    for (let day = from; ; day = (day + 1) % 7) {
+      days.add(day);
+      if (day === to) break;
+    }
+  }
+  return (day) => days.has(day);
+}
+
+function dateTest(text: string): DateTest | undefined {
+  const [, year = "*", month = "", mark, day = ""] = /^(?:([^-~]+)-)?([^-~]+)([-~])([^-~]+)$/.exec(text) ?? [];
+  const tests = [numbers(year, 1970, 2199), numbers(month, 1, 12), numbers(day, 1, 31)];
+  const [years, months, days] = tests;
+  if (years === undefined || months === undefined || days === undefined) return undefined;
+  return { year: years, month: months, day: days, fromEnd: mark === "~" };
+}
+
+function isTime(text: string): boolean {
+  const parts = text.split(":");
+  if (parts.length < 2 || parts.length > 3) return false;
+  const [hour = "", minute = "", second = "0"] = parts;
+  // Only seconds may have a fraction.
+  const tests = [numbers(hour, 0, 23), numbers(minute, 0, 59), numbers(second.replace(/(?<=\d)\.\d+/g, ""), 0, 59)];
+  return !tests.includes(undefined);
+}
+
+/** `*`, `3`, `1..5`, `0/15`, `1..10/3`, and lists of them. */
+function numbers(text: string, min: number, max: number): Test | undefined {
+  const tests: Test[] = [];
+  for (const part of text.split(",")) {
+    const [, from = "", to, step] = /^(\*|\d{1,4})(?:\.\.(\d{1,4}))?(?:\/(\d{1,4}))?$/.exec(part) ?? [];
+    if (from === "" || (from === "*" && to !== undefined)) return undefined;
+    const first = from === "*" ? min : Number(from);
+    const last = to !== undefined ? Number(to) : from === "*" || step !== undefined ? max : first;
+    const every = step === undefined ? 1 : Number(step);
+    if (first < min || last > max || first > last || every < 1) return undefined;
+    tests.push((value) => value >= first && value <= last && (value - first) % every === 0);
+  }
+  return (value) => tests.some((test) => test(value));
+}
+
+/** Weekdays and leap days repeat after 28 years, but for the turn of some centuries. */
+const YEARS = 41;
+
+/** A day earlier than in UTC: there are time zones where it is still yesterday. */
+const dayOf = (time: Date): Date => new Date(Math.floor(time.getTime() / DAY_MS - 1) * DAY_MS);
+const DAY_MS = 86_400_000;
+
+function elapses({ year, month, day, fromEnd }: DateTest, weekday: Test, first: Date): boolean {
+  const firstYear = first.getUTCFullYear();
+  const years = Array.from({ length: 2200 - firstYear }, (_, i) => firstYear + i).filter(year);
+  for (const each of years.slice(0, YEARS))
+    for (let m = 1; m <= 12; m++) {
+      if (!month(m)) continue;
+      const length = new Date(Date.UTC(each, m, 0)).getUTCDate();
+      for (let d = 1; d <= length; d++) {
+        const date = new Date(Date.UTC(each, m - 1, d));
+        if (date >= first && day(fromEnd ? length - d + 1 : d) && weekday((date.getUTCDay() + 6) % 7)) return true;
+      }
+    }
+  return false;
+}
+
+/** A cron expression or nickname as a calendar event; undefined if it is neither, or has no equivalent. */
+export function calendarOfCron(text: string): string | undefined {
+  const nickname = /^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$/i.exec(text.trim())?.[1]?.toLowerCase();
+  if (nickname !== undefined) return nickname === "midnight" ? "daily" : nickname;
+  const fields = text.trim().split(/\s+/);
+  if (fields.length !== 5 || !fields.every((field) => /^[\w*,/-]+$/.test(field))) return undefined;
+  const [minute = "", hour = "", day = "", month = "", weekday = ""] = fields;
+  // cron takes either of the two where both are given, which one calendar event cannot say.
+  if (day !== "*" && weekday !== "*") return undefined;
+  const [min, hours, days, months] = [ofCron(minute), ofCron(hour), ofCron(day), ofCron(month, MONTHS)];
+  const names = weekday === "*" ? "" : weekdaysOfCron(weekday);
+  if (min === undefined || hours === undefined || days === undefined || months === undefined || names === undefined)
+    return undefined;
+  const event = `${names === "" ? "" : `${names} `}*-${months}-${days} ${hours}:${min}:00`;
+  return calendarFault(event, new Date()) === undefined ? event : undefined;
+}
+
+function ofCron(field: string, names: readonly string[] = []): string | undefined {
+  const parts = field.split(",").map((part) => {
+    const number = (text: string): string => {
+      const place = names.indexOf(text.toLowerCase());
+      return place < 0 ? text.padStart(2, "0") : String(place + 1).padStart(2, "0");
+    };
+    const [, from = "", to, step] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d+))?$/.exec(part) ?? [];
+    if (from === "") return undefined;
+    const base = from === "*" ? (step === undefined ? "*" : names.length > 0 ? "01" : "00") : number(from);
+    return `${base}${to === undefined ? "" : `..${number(to)}`}${step === undefined ? "" : `/${step}`}`;
+  });
+  return parts.includes(undefined) ? undefined : parts.join(",");
+}
+
+function weekdaysOfCron(field: string): string | undefined {
+  const name = (text: string): string | undefined => {
+    const place = /^\d$/.test(text) ? (Number(text) + 6) % 7 : WEEKDAYS.indexOf(text.toLowerCase());
+    const word = WEEKDAYS[place];
+    return word === undefined ? undefined : `${word[0]?.toUpperCase()}${word.slice(1)}`;
+  };
+  const parts = field.split(",").map((part) => {
+    const [from = "", to] = part.split("-");
+    const [first, last] = [name(from), to === undefined ? undefined : name(to)];
+    if (first === undefined || (to !== undefined && last === undefined)) return undefined;
+    return last === undefined ? first : `${first}..${last}`;
+  });
+  return parts.includes(undefined) ? undefined : parts.join(",");
+}

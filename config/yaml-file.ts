@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { load } from "js-yaml";
+
+/** A YAML file that cannot be read. Its message quotes nothing of the file, which may hold secrets. */
+export class UnreadableYaml extends Error {
+  constructor(name: string, wrong: string, fix: string) {
+    super(
+      `${name} is not a YAML file that hermes can read: ${wrong}; nothing was changed.\n` +
+        `  One YAML document in UTF-8 is expected.\n  ${fix}`,
+    );
+    this.name = "UnreadableYaml";
+  }
+}
+
+/** @throws UnreadableYaml also when it cannot be opened */
+export function readYaml(path: string, name: string): unknown {
+  return parseYaml(bytesOf(path, name), name);
+}
+
+/** @throws UnreadableYaml */
+export function bytesOf(path: string, name: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw new UnreadableYaml(
+      name,
+      `it cannot be read (${code || message})`,
+      `Give yourself the right to read ${path}.`,
+    );
+  }
+}
+
+/**
+ * @param name how messages call the file
+ * @throws UnreadableYaml
+ */
+export function parseYaml(content: Uint8Array | string, name: string): unknown {
+  const text = typeof content === "string" ? content : decoded(content, name);
+  try {
+    return load(text);
+  } catch (error) {
+    throw unreadable(error as { reason?: string; mark?: { line?: number } }, name);
+  }
+}
+
+function decoded(content: Uint8Array, name: string): string {
+  const [first, second] = content;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || content.includes(0))
+    throw new UnreadableYaml(
+      name,
+      "it is saved as UTF-16",
+      "Save it as UTF-8 (in PowerShell: Set-Content -Encoding utf8).",
+    );
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+  } catch {
+    throw new UnreadableYaml(name, "it is not UTF-8", "Save it as UTF-8.");
+  }
+}
+
+function unreadable(
+  { reason = "", mark }: { reason?: string; mark?: { line?: number } },
+  name: string,
+): UnreadableYaml {
+  const line = mark?.line === undefined ? "" : `line ${mark.line + 1}: `;
+  // An alias or a tag is a piece of the file, and may be one of a password that lacks its quotes.
+  const words = reason.replace(/\s*("[^"]*"|!<[^>]*>|'[^']*')/g, "");
+  return new UnreadableYaml(name, `${line}${words || "it cannot be parsed"}`, fixOf(reason));
+}
+
+function fixOf(reason: string): string {
+  if (reason.includes("more")) return "Remove everything from the second “---” on.";
+  if (reason.includes("tab")) return "Indent with spaces.";
+  if (reason.includes("duplicated")) return "Remove one of the two keys.";
+  if (/alias|tag/.test(reason)) return "Put the value that begins with * or ! in quotes.";
+  return "Correct that line or the one above it: check its indentation, and that every quote is closed.";
+}
