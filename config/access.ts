@@ -1,10 +1,11 @@
 import { parseCidr, tooWideAt, type Cidr } from "./cidrs";
 import { DEFAULTS } from "./keys";
-import type { Reader } from "./reader";
+import { isAbsent, type Reader } from "./reader";
 import type { Access } from "./types";
 
 const KEY = "hermes:adminCidrs";
 const ALLOWED = "SSH may be open to at most a /8 (IPv4) or /32 (IPv6) in all.";
+const EXAMPLE = "[198.51.100.7/32]";
 const FIX = 'Write your own address, such as 198.51.100.7/32, or set hermes:access to "tailnet" and remove the key.';
 
 /** How the operator reaches the droplet, and from where. */
@@ -15,11 +16,12 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
     allowed: '"tailnet" (nothing is open to the internet) or "ssh" (port 22 is, to hermes:adminCidrs).',
     fix: 'Write "tailnet", unless the machine that runs pulumi cannot be on the tailnet.',
   });
-  const entries = reader.list(KEY, cidrs);
-  if (access === "tailnet" && entries.length > 0)
+  const isClosed = access === "tailnet";
+  const entries = isClosed && !Array.isArray(cidrs) ? [] : reader.list(KEY, cidrs, { example: EXAMPLE, isEntry });
+  if (isClosed && (entries.length > 0 || !(isAbsent(cidrs) || Array.isArray(cidrs))))
     reader.reject(
       KEY,
-      entries,
+      cidrs,
       'hermes:access is "tailnet", which opens no port to any address',
       'adminCidrs goes with access "ssh" only.',
       "Remove adminCidrs.",
@@ -28,14 +30,16 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
     reader.add(KEY, 'is missing, and hermes:access is "ssh"', "The addresses from which port 22 answers.", FIX);
   const parsed = entries.map((entry, i) => readCidr(reader, `${KEY}[${i}]`, entry));
   checkWidth(reader, entries, parsed);
-  reader.problems.sort((a, b) => (isEntry(a.key) && isEntry(b.key) ? place(a.key) - place(b.key) : 0));
+  reader.problems.sort((a, b) => (isOfEntry(a.key) && isOfEntry(b.key) ? place(a.key) - place(b.key) : 0));
   if (access !== "ssh") return { mode: "tailnet" };
   const texts = parsed.filter((cidr) => cidr !== undefined).map((cidr) => cidr.text);
   return { mode: "ssh", adminCidrs: [...new Set(texts)] };
 }
 
+const isEntry = (text: string): boolean => !("wrong" in parseCidr(text));
+
 function readCidr(reader: Reader, key: string, entry: unknown): Cidr | undefined {
-  const text = reader.text(key, entry, { allowed: "An address with its prefix length.", fix: FIX });
+  const text = reader.text(key, entry, { isValid: isEntry, allowed: "An address with its prefix length.", fix: FIX });
   if (text === undefined) return undefined;
   const cidr = parseCidr(text);
   if (!("wrong" in cidr)) return cidr;
@@ -52,7 +56,7 @@ function checkWidth(reader: Reader, entries: unknown[], parsed: (Cidr | undefine
   }
 }
 
-function isEntry(key: string): boolean {
+function isOfEntry(key: string): boolean {
   return key.startsWith(`${KEY}[`);
 }
 

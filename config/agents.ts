@@ -17,8 +17,9 @@ export interface AgentsContext {
 export function readAgents(reader: Reader, value: unknown, context: AgentsContext): Record<string, AgentConfig> {
   const key = "hermes:agents";
   const map = reader.map(key, value);
-  const fix = "Write {main: {workspace: ./workspace/main}}.";
-  if (Object.keys(map).length === 0)
+  const bindings = context.telegram ? ", bindings: [{channel: telegram}]" : "";
+  const fix = `Write {main: {workspace: ./workspace/main${bindings}}}.`;
+  if (Object.keys(map).length === 0 && !reader.isUnread(key))
     reader.add(key, "names no agent", "At least one agent; the first is the default.", fix);
   const agents: Record<string, AgentConfig> = {};
   for (const [id, entry] of Object.entries(map)) {
@@ -41,7 +42,7 @@ function readAgent(reader: Reader, key: string, entry: unknown, context: AgentsC
   if (workspace !== undefined) checkWorkspace(reader, `${key}.workspace`, workspace, context.workspace(workspace));
   const model = isAbsent(map["model"]) ? undefined : readModel(reader, `${key}.model`, map["model"]);
   const bindings = reader
-    .list(`${key}.bindings`, map["bindings"])
+    .list(`${key}.bindings`, map["bindings"], { example: "[{channel: telegram}]" })
     .map((binding, i) => readBinding(reader, `${key}.bindings[${i}]`, binding, context));
   return { workspace: workspace ?? "", ...(model === undefined ? {} : { model }), bindings };
 }
@@ -92,7 +93,8 @@ function checkBindings(reader: Reader, agents: Record<string, AgentConfig>, { te
       takenBy.set(match, id);
     });
   }
-  if (telegram && !takenBy.has("everything else") && Object.keys(agents).length > 0)
+  const isKnown = Object.keys(agents).length > 0 && !reader.isUnread("hermes:agents");
+  if (telegram && !takenBy.has("everything else") && isKnown)
     reader.add(
       "hermes:agents",
       "leave Telegram messages without an agent",

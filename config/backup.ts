@@ -52,7 +52,9 @@ function readSchedule(reader: Reader, key: string, value: unknown): string | und
     reader.reject(key, value, "it is a cron expression", SCHEDULE_ALLOWED, `Write ${cron}.`);
     return undefined;
   }
-  const rule = { default: DEFAULTS.backupSchedule, pattern: /^[\w*:,./~ +-]{1,100}$/, allowed: SCHEDULE_ALLOWED, fix };
+  const isValid = (text: string): boolean => calendarFault(text, new Date()) === undefined;
+  const form = { pattern: /^[\w*:,./~ +-]{1,100}$/, isValid };
+  const rule = { default: DEFAULTS.backupSchedule, ...form, allowed: SCHEDULE_ALLOWED, fix };
   const schedule = reader.text(key, value, rule);
   const fault = schedule === undefined ? undefined : calendarFault(schedule, new Date());
   if (fault !== undefined) reader.reject(key, schedule, fault, SCHEDULE_ALLOWED, fix);
@@ -70,7 +72,10 @@ function readRecipient(reader: Reader, key: string, value: unknown): string | un
     reader.problems.push({ key, found: "[secret]", wrong, allowed: RECIPIENT_ALLOWED, fix: write });
     return undefined;
   }
-  const recipient = reader.text(key, value, { pattern: RECIPIENT, allowed: RECIPIENT_ALLOWED, fix });
+  const recipient = reader.text(key, value, {
+    ...{ pattern: RECIPIENT, isValid: isAgeRecipient },
+    ...{ allowed: RECIPIENT_ALLOWED, fix },
+  });
   if (recipient === undefined || isAgeRecipient(recipient)) return recipient;
   reader.reject(key, recipient, "a character of it is wrong: its checksum does not fit", RECIPIENT_ALLOWED, fix);
   return undefined;

@@ -54,7 +54,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   // The public half of the backups' key, where it was set for the secret one, is none.
   const isSecret = (value: unknown): value is string => typeof value === "string" && !isAgeRecipient(value);
   const reader = new Reader(Object.values(context.secrets).filter(isSecret));
-  const meant = new Set([...(context.meant ?? []), ...rejectUnknown(reader, raw)]);
+  for (const name of [...(context.meant ?? []), ...rejectUnknown(reader, raw)]) reader.setUnread(`hermes:${name}`);
   checkNames(reader, context.stack);
   const use = { names: Object.keys(context.secrets), referenced: new Set<string>(), meant: new Set<string>() };
   const machine = readMachine(reader, raw, context.catalogue);
@@ -63,7 +63,8 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const openclaw = readOpenclaw(reader, raw["openclaw"]);
   const verify = reader.map("hermes:verify", raw["verify"], ["agentTurn"]);
   const models = readModels(reader, raw["models"]);
-  const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: telegram !== undefined });
+  const hasTelegram = telegram !== undefined || reader.isUnread("hermes:telegram");
+  const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: hasTelegram });
   const sandbox = readSandbox(reader, raw["sandbox"], context.stack);
   const own = Object.values(agents).flatMap(({ model }) => (model === undefined ? [] : [model]));
   const config: HermesConfig = {
@@ -97,8 +98,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const needed = neededSecrets(config);
   const { recipient } = config.backup;
   checkSecrets(reader, context.secrets, { needed, recipient, ...use, plain: context.plainSecrets ?? [] });
-  const told = reader.problems.filter((problem) => !isMeant(problem, meant));
-  return { config, problems: inOrder(told, context.order ?? []) };
+  return { config, problems: inOrder(reader.problems, context.order ?? []) };
 }
 
 /** @returns the keys that were meant */
@@ -107,12 +107,6 @@ function rejectUnknown(reader: Reader, raw: Record<string, unknown>): string[] {
   const found = unknown.map((name) => unknownKey(name, raw[name]));
   reader.problems.push(...found.map(({ problem }) => problem));
   return found.flatMap(({ means = "" }) => means.split(" "));
-}
-
-/** What is missing because its key is misspelt: that was told. */
-function isMeant({ key, wrong }: Problem, meant: ReadonlySet<string>): boolean {
-  const name = /^hermes:([^.[]+)/.exec(key)?.[1] ?? "";
-  return meant.has(name) && /^(is missing|is empty|names no agent)/.test(wrong);
 }
 
 /** The stack's name becomes that of everything: it must fit the narrowest of them. */

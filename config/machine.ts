@@ -45,14 +45,14 @@ function readSlug(reader: Reader, key: string, value: unknown, { example, known 
   const allowed = `A slug of DigitalOcean, such as ${example}.`;
   const pattern = /^[a-z0-9][a-z0-9_.-]*$/;
   if (typeof value === "string" && pattern.test(value)) return value;
-  const fix = typeof value === "string" && value !== "" ? choose(value, known) : `Write ${example}.`;
-  return reader.text(key, value, { pattern, allowed, fix });
+  const fix = typeof value === "string" && value !== "" ? choose(value, known, example) : `Write ${example}.`;
+  return reader.text(key, value, { pattern, isValid: (slug) => known.includes(slug), allowed, fix });
 }
 
 /** A region can never be changed later: only what is near enough to be a slip is proposed. */
-function choose(text: string, known: readonly string[]): string {
+function choose(text: string, known: readonly string[], example?: string): string {
   const meant = allNearest(text, known).slice(0, 4);
-  if (meant.length === 0) return "Choose one of them.";
+  if (meant.length === 0) return example === undefined ? "Choose one of them." : `Write another, such as ${example}.`;
   return `Write ${[meant.slice(0, -1).join(", "), meant.at(-1)].filter((part) => part !== "").join(" or ")}.`;
 }
 
@@ -111,6 +111,7 @@ function checkSize(reader: Reader, catalogue: Catalogue, slug: string): Size | u
     choose(
       slug,
       carrying.map((candidate) => candidate.slug),
+      carrying[0]?.slug,
     );
   if (size === undefined)
     reader.reject(key, slug, "DigitalOcean has no such size", allowed, fix() + offline(catalogue));

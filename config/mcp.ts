@@ -1,7 +1,7 @@
 import { credentialIn, hidesCredential, isCredential, isCredentialOption, isOptionValue } from "./credentials";
 import { nearest } from "./nearest";
 import { isAbsent, type Reader } from "./reader";
-import { SECRET_NAME } from "./secrets";
+import { isSecretName } from "./secrets";
 import { KNOWN_SECRETS, type McpServerConfig, type SecretReference } from "./types";
 import { readUrl } from "./urls";
 
@@ -68,10 +68,10 @@ function checkReference(reader: Reader, place: string, reference: SecretReferenc
   const secret = said.replace(/^(hermes:)?secrets\./, "");
   const others = use.names.filter((name) => !OWN_SECRETS.includes(name));
   const known = others.length > 0 ? `There are: ${others.join(", ")}.` : "There are no secrets for MCP servers yet.";
-  if (!SECRET_NAME.test(secret) || hidesCredential(secret)) {
+  if (!isSecretName(secret) || hidesCredential(secret)) {
     reader.problems.push({
       ...{ key: place, found: "[hidden]", wrong: "it is not the name of a secret", allowed: known },
-      fix: `Write the name in place of the value. ${SECRET_FIX}`,
+      fix: SECRET_FIX,
     });
     return undefined;
   }
@@ -110,6 +110,7 @@ type OnReference = (key: string, reference: SecretReference) => void;
 
 function readServer(reader: Reader, key: string, entry: unknown, refer: OnReference): McpServerConfig | undefined {
   const map = reader.map(key, entry, ["command", "args", "env", "url", "headers"]);
+  if (reader.isUnread(key)) return undefined;
   const [hasCommand, hasUrl] = [!isAbsent(map["command"]), !isAbsent(map["url"])];
   if (hasCommand === hasUrl) {
     reader.add(
@@ -160,7 +161,8 @@ function readArguments(reader: Reader, key: string, value: unknown): unknown[] {
     reader.reject(key, value, "it is not a list", allowed, 'Write a list, without credentials: ["-y", "some-server"].');
     return [];
   }
-  if (words.length < 2 || /["'`\\]/.test(words.join(""))) return reader.list(key, value);
+  if (words.length < 2 || /["'`\\]/.test(words.join("")))
+    return reader.list(key, value, { example: '["-y", "some-server"]', isEntry: (text) => !/["'`\\]/.test(text) });
   const fix = `Write a list: ${JSON.stringify(words)}.`;
   reader.reject(key, value, "it is not a list", allowed, fix);
   return [];
@@ -251,8 +253,9 @@ function readValue(
 ): string | SecretReference | undefined {
   if (typeof raw === "object" && raw !== null && !Array.isArray(raw)) {
     const secret = reader.text(`${key}.secret`, reader.map(key, raw, ["secret"])["secret"], {
+      isValid: () => false,
       allowed: "The name of an entry of hermes:secrets.",
-      fix: "Write {secret: NAME}.",
+      fix: SECRET_FIX,
     });
     if (secret === undefined) return undefined;
     refer(key, { secret });

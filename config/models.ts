@@ -16,15 +16,27 @@ const EXAMPLES = [
   "openrouter/nvidia/nemotron-3-ultra-550b-a55b:free",
   "openrouter/openrouter/free",
 ];
-const FIX = `Write ${EXAMPLES[0]}, or another of https://openrouter.ai/models.`;
 
-/** `provider/vendor/model`, or undefined when it is no model that hermes can set up. */
-export function readModel(reader: Reader, key: string, value: unknown): string | undefined {
-  const model = reader.text(key, value, { allowed: ALLOWED, fix: FIX });
-  if (model === undefined) return undefined;
-  if (model.startsWith("ollama/") && OLLAMA_TAG.test(model.slice("ollama/".length))) return model;
-  if (OPENROUTER.test(model) || ROUTERS.includes(model)) return model;
-  reader.reject(key, model, modelFault(model), ALLOWED, modelFix(model));
+const isModel = (text: string): boolean =>
+  text.startsWith("ollama/")
+    ? OLLAMA_TAG.test(text.slice("ollama/".length))
+    : OPENROUTER.test(text) || ROUTERS.includes(text);
+
+/**
+ * `provider/vendor/model`, or undefined when it is no model that hermes can set up.
+ * @param others models that may not stand here again, which is therefore not suggested
+ */
+export function readModel(
+  reader: Reader,
+  key: string,
+  value: unknown,
+  others: readonly unknown[] = [],
+): string | undefined {
+  const examples = EXAMPLES.filter((example) => example === value || !others.includes(example));
+  const fix = `Write ${examples[0] ?? EXAMPLES[0]}, or another of https://openrouter.ai/models.`;
+  const model = reader.text(key, value, { isValid: isModel, allowed: ALLOWED, fix });
+  if (model === undefined || isModel(model)) return model;
+  reader.reject(key, model, modelFault(model), ALLOWED, modelFix(model, examples, fix));
   return undefined;
 }
 
@@ -36,26 +48,28 @@ function modelFault(model: string): string {
 }
 
 /** What is written has to pass the next preview too: what costs money is proposed with its price. */
-function modelFix(model: string): string {
+function modelFix(model: string, examples: readonly string[], otherwise: string): string {
   const plain = model.toLowerCase().replace(/^["'`\s]+|["'`\s]+$/g, "");
   if (plain !== model && (OPENROUTER.test(plain) || ROUTERS.includes(plain))) return `Write ${plain}.`;
-  const meant = EXAMPLES.find((example) => example.endsWith(`/${plain.replace(/^openrouter\//, "")}`));
+  const meant = examples.find((example) => example.endsWith(`/${plain.replace(/^openrouter\//, "")}`));
   if (meant !== undefined) return `Write ${meant}.`;
-  if (/^openrouter\/[^/]+$/.test(model)) return `Put the vendor before it, or write ${EXAMPLES[0]}.`;
+  if (/^openrouter\/[^/]+$/.test(model)) return `Put the vendor before it, or write ${examples[0]}.`;
   const full = `openrouter/${plain}`;
-  if (!OPENROUTER.test(full) || /^(ollama|openrouter)\//.test(plain)) return FIX;
+  if (!OPENROUTER.test(full) || /^(ollama|openrouter)\//.test(plain)) return otherwise;
   if (plain.endsWith(":free")) return `Write ${full}.`;
-  return `Write ${EXAMPLES[0]}, which is free; or ${full} together with hermes:models.allowPaid: true, for it costs money.`;
+  return `Write ${examples[0]}, which is free; or ${full} together with hermes:models.allowPaid: true, for it costs money.`;
 }
 
 export function readModels(reader: Reader, value: unknown): ModelsConfig {
   const key = "hermes:models";
   const map = reader.map(key, value, ["primary", "fallbacks", "allowUnknown", "allowPaid"]);
-  const primary = readModel(reader, `${key}.primary`, map["primary"]) ?? "";
+  const listed = Array.isArray(map["fallbacks"]) ? (map["fallbacks"] as unknown[]) : [];
+  const primary = readModel(reader, `${key}.primary`, map["primary"], listed) ?? "";
   const seen = new Set([canonicalModel(primary)]);
-  const fallbacks = reader.list(`${key}.fallbacks`, map["fallbacks"]).map((entry, i) => {
+  const example = `[${EXAMPLES.find((each) => each !== primary)}]`;
+  const fallbacks = reader.list(`${key}.fallbacks`, map["fallbacks"], { example, isEntry: isModel }).map((entry, i) => {
     const place = `${key}.fallbacks[${i}]`;
-    const model = readModel(reader, place, entry) ?? "";
+    const model = readModel(reader, place, entry, [map["primary"], ...listed]) ?? "";
     if (model && seen.has(canonicalModel(model)))
       reader.reject(place, model, "it stands earlier in the chain already", "Each model once.", "Remove it.");
     seen.add(canonicalModel(model));

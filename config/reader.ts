@@ -1,3 +1,4 @@
+import { load } from "js-yaml";
 import { hidesCredential } from "./credentials";
 import { nearest } from "./nearest";
 import type { Problem } from "./problem";
@@ -8,6 +9,8 @@ export interface TextRule {
   default?: string | undefined;
   /** What the text must match. */
   pattern?: RegExp;
+  /** What is checked of it later: a text that fails this is not suggested. */
+  isValid?: (text: string) => boolean;
   /** The text is a key, which is renamed. */
   isKey?: boolean;
   /** Whether an empty text is one. */
@@ -16,6 +19,13 @@ export interface TextRule {
   allowed: string;
   /** What to do, a full sentence. */
   fix: string;
+}
+
+export interface ListRule {
+  /** A list that is right here, as it is written in the file. */
+  example: string;
+  /** Whether a single text is an entry: it is then suggested as a list of one. */
+  isEntry?: (text: string) => boolean;
 }
 
 export interface IntegerRule {
@@ -29,12 +39,30 @@ export interface IntegerRule {
 /** Reads plain values out of what YAML and the engine made of the stack's file, and collects what is wrong. */
 export class Reader {
   readonly problems: Problem[] = [];
+  /** Keys whose value is of the wrong kind, or stands under a misspelt name: nothing is known of what is below them. */
+  readonly #unread: string[] = [];
 
   /** @param secrets values that must never be printed, whatever key they were found under. */
   constructor(private readonly secrets: readonly string[] = []) {}
 
   add(key: string, wrong: string, allowed: string, fix: string): void {
+    if (/^is (missing|empty)\b/.test(wrong) && this.isUnread(key)) return;
     this.problems.push({ key, wrong, allowed, fix });
+  }
+
+  /** A key whose value could not be read, which was told: that it is missing is not told then. */
+  setUnread(key: string): void {
+    this.#unread.push(key);
+  }
+
+  /** Whether the value of this key, or of one above or below it, could not be read. */
+  isUnread(key: string): boolean {
+    const isIn = (inner: string, outer: string): boolean => inner === outer || /^[.[]/.test(inner.slice(outer.length));
+    return this.#unread.some((unread) =>
+      unread.length > key.length
+        ? unread.startsWith(key) && isIn(unread, key)
+        : key.startsWith(unread) && isIn(key, unread),
+    );
   }
 
   /** A problem with a value that stands there. */
@@ -57,9 +85,12 @@ export class Reader {
   map(key: string, value: unknown, allowedKeys?: readonly string[]): Record<string, unknown> {
     if (isAbsent(value)) return {};
     if (typeof value !== "object" || Array.isArray(value)) {
-      const example = allowedKeys?.[0] ?? "name";
       const wrong = Array.isArray(value) ? "it is a list, and a map is expected" : "it is not a map";
-      this.reject(key, value, wrong, "A map of keys to values is expected.", mapFix(key, example));
+      const quoted = this.#written(value);
+      const isMap = quoted !== undefined && typeof quoted.value === "object" && !Array.isArray(quoted.value);
+      const fix = isMap ? withoutQuotes(quoted.text) : mapFix(key, allowedKeys?.[0] ?? "name");
+      this.setUnread(key);
+      this.reject(key, value, wrong, "A map of keys to values is expected.", fix);
       return {};
     }
     const map = value as Record<string, unknown>;
@@ -71,6 +102,7 @@ export class Reader {
   knownKey(key: string, name: string, known: readonly string[]): void {
     if (known.includes(name)) return;
     const meant = nearest(name, known);
+    if (meant !== undefined) this.setUnread(`${key.slice(0, -name.length)}${meant}`);
     this.add(
       key,
       "is not a key that hermes knows",
@@ -79,13 +111,32 @@ export class Reader {
     );
   }
 
-  list(key: string, value: unknown): unknown[] {
+  list(key: string, value: unknown, { example, isEntry }: ListRule): unknown[] {
     if (isAbsent(value)) return [];
     if (Array.isArray(value)) return value as unknown[];
-    const example = typeof value === "string" && !this.isHidden(value) ? `Write a list: ["${value.trim()}"].` : "";
-    const fix = example === "" ? "Write one entry per line, each after “- ”." : example;
+    const [entry, quoted] = [typeof value === "string" ? value.trim() : "", this.#written(value)];
+    const fix =
+      quoted !== undefined && Array.isArray(quoted.value)
+        ? withoutQuotes(quoted.text)
+        : entry !== "" && isEntry?.(entry) === true && !this.#isHidden(entry)
+          ? `Write a list: [${JSON.stringify(entry)}].`
+          : `Write a list, such as ${example}.`;
+    this.setUnread(key);
     this.reject(key, value, "it is not a list", "A list is expected.", fix);
     return [];
+  }
+
+  /** The list or map that stands in a text, unless it holds a credential. */
+  #written(value: unknown): { text: string; value: unknown } | undefined {
+    if (typeof value !== "string") return undefined;
+    const text = value.trim().replace(/^(["'])([[{].*[\]}])\1$/s, "$2");
+    if (!/^[[{]/.test(text) || this.#isHidden(text)) return undefined;
+    try {
+      const written = JSON.parse(text) as unknown;
+      return hidesCredential(written) ? undefined : { text, value: written };
+    } catch {
+      return undefined;
+    }
   }
 
   /** A text, or undefined when it is wrong (which is then on the list). */
@@ -99,7 +150,7 @@ export class Reader {
     if (typeof value !== "string") {
       const kind = Array.isArray(value) ? "list" : typeof value === "object" ? "map" : typeof value;
       const scalar = typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
-      const quoted = scalar !== undefined && (rule.pattern?.test(scalar) ?? true);
+      const quoted = scalar !== undefined && isRight(scalar, rule);
       const fix = quoted ? `Put it in quotes: ${key.endsWith("]") ? "" : `${lastName(key)}: `}"${scalar}".` : rule.fix;
       this.reject(key, value, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, fix);
       return undefined;
@@ -108,29 +159,29 @@ export class Reader {
       this.reject(key, value, "it holds a line break or another control character", rule.allowed, rule.fix);
       return undefined;
     }
-    const isRight = (text: string): boolean => text === text.trim() && (rule.pattern?.test(text) ?? true);
-    if (isRight(value)) return value;
-    const meant = plainForms(value).find((form) => form !== "" && isRight(form));
+    if (hasForm(value, rule)) return value;
+    const meant = plainForms(value).find((form) => form !== "" && isRight(form, rule));
     const wrong = value === value.trim() ? "it does not have the right form" : "it has blanks at its start or end";
     this.reject(
       key,
       value,
       wrong,
       rule.allowed,
-      meant === undefined || this.isHidden(meant)
+      meant === undefined || this.#isHidden(meant)
         ? rule.fix
-        : `${rule.isKey === true ? "Rename it to" : "Write"} ${meant}.`,
+        : `${rule.isKey === true ? "Rename it to" : "Write"} ${asYaml(meant)}.`,
     );
     return undefined;
   }
 
-  private isHidden(text: string): boolean {
+  #isHidden(text: string): boolean {
     return this.show(text) === "[secret]";
   }
 
   /** A name that ends up in YAML, file names and host names: also nothing that YAML 1.1 reads as another thing. */
   name(key: string, value: unknown, rule: TextRule): string | undefined {
-    const text = this.text(key, value, rule);
+    const isValid = (name: string): boolean => readByYaml11(name) === undefined && (rule.isValid?.(name) ?? true);
+    const text = this.text(key, value, { ...rule, isValid });
     const read = text === undefined ? undefined : readByYaml11(text);
     if (read === undefined) return text;
     this.reject(key, text, `a YAML 1.1 reader takes it for ${read}`, rule.allowed, "Choose another name.");
@@ -203,6 +254,22 @@ export function isAbsent(value: unknown): value is undefined | null {
 function lastName(key: string): string {
   return key.replace(/\[\d+\]$/, "").replace(/^.*[.:]/, "");
 }
+
+const hasForm = (text: string, { pattern }: TextRule): boolean => text === text.trim() && (pattern?.test(text) ?? true);
+
+const isRight = (text: string, rule: TextRule): boolean => hasForm(text, rule) && (rule.isValid?.(text) ?? true);
+
+/** In quotes where YAML would read it as another thing than this text. */
+function asYaml(text: string): string {
+  try {
+    if ((load(`key: ${text}`) as { key: unknown }).key === text) return text;
+  } catch {
+    // In quotes it is one.
+  }
+  return JSON.stringify(text);
+}
+
+const withoutQuotes = (text: string): string => `Write it without quotes: ${text}.`;
 
 function mapFix(key: string, example: string): string {
   return `Write “${lastName(key)}:” and below it, indented, “${example}: …”.`;

@@ -22,7 +22,9 @@ interface SecretNeeds {
 }
 
 /** Secret names become file names on the droplet. */
-export const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name) && readByYaml11(name) === undefined;
 
 const TOKEN_MIN = 32;
 
@@ -104,7 +106,7 @@ const OF_PULUMI: Readonly<Record<string, string>> = {
 
 function checkName(reader: Reader, name: string, needs: SecretNeeds): boolean {
   if ((KNOWN_SECRETS as readonly string[]).includes(name)) return true;
-  if (!SECRET_NAME.test(name) || readByYaml11(name) !== undefined) {
+  if (!isSecretName(name)) {
     reader.add(
       keyOf(name),
       "is no name for a secret",
@@ -122,6 +124,8 @@ function checkName(reader: Reader, name: string, needs: SecretNeeds): boolean {
     reader.add(keyOf(name), "is used by nothing", allowed, `Remove it, and set ${variable}: ${remove(name)}.`);
     return false;
   }
+  // A server that is not read yet may refer to it.
+  if (meant === undefined && reader.isUnread("hermes:mcpServers")) return true;
   const fix =
     meant === undefined
       ? `Refer to it in hermes:mcpServers as {secret: ${name}}, or remove it: ${remove(name)}.`

@@ -63,8 +63,12 @@ export function unknownKey(name: string, value: unknown): UnknownKey {
     );
   const home = BELONGS[nearest(name, Object.keys(BELONGS)) ?? ""];
   const meant = nearest(name, KEY_NAMES);
+  // A map is the key itself under another name, not one value of it.
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && meant !== undefined;
   const isNearer =
-    home !== undefined && (meant === undefined || distanceTo(home, name) < editDistance(lower(name), lower(meant)));
+    home !== undefined &&
+    !isMap &&
+    (meant === undefined || distanceTo(home, name) < editDistance(lower(name), lower(meant)));
   if (isNearer) {
     const [top = "", ...path] = home.split(".");
     return said(`hermes:${top} has it: ${path.join(".")}.`, `Move it to ${path.join(".")} in hermes:${top}.`, top);

@@ -12,7 +12,7 @@ export interface UrlRule {
 
 /** A URL without credentials in it and without characters that mean something to a shell. */
 export function readUrl(reader: Reader, key: string, value: unknown, rule: UrlRule): string | undefined {
-  const text = reader.text(key, value, rule);
+  const text = reader.text(key, value, { ...rule, isValid: (url) => urlFault(url, rule) === undefined });
   if (text === undefined) return undefined;
   const wrong = urlFault(text, rule);
   if (wrong === undefined) return text;

@@ -47,7 +47,7 @@ function readDate(reader: Reader, key: string, value: unknown): string | undefin
     );
     return undefined;
   }
-  const text = reader.text(key, value, { ...rule, pattern: /^\d{4}-\d\d-\d\d$/ });
+  const text = reader.text(key, value, { ...rule, pattern: /^\d{4}-\d\d-\d\d$/, isValid: isDay });
   if (text === undefined || isDay(text)) return text;
   reader.reject(key, text, "there is no such day", rule.allowed, rule.fix);
   return undefined;

@@ -64,8 +64,8 @@ function unreadable(
   name: string,
 ): UnreadableYaml {
   const line = mark?.line === undefined ? "" : `line ${mark.line + 1}: `;
-  // An alias or a tag is a piece of the file, and may be one of a password that lacks its quotes.
-  const words = reason.replace(/\s*("[^"]*"|!<[^>]*>|'[^']*')/g, "");
+  // What follows is a piece of the file: an alias or a tag, which may be a password that lacks its quotes.
+  const [words] = reason.split(/\s*(?:"|!|: )/);
   return new UnreadableYaml(name, `${line}${words || "it cannot be parsed"}`, fixOf(reason));
 }
 

@@ -74,8 +74,8 @@ asRoot("hermes sandbox create --ref", () => {
   it("refuses what git does not know, and a program without sandboxes, before anything is made", async () => {
     const [before, calls] = [traces(), world.bench.digitalocean.calls.length];
     for (const [ref, wrong] of [
-      ["no-such-branch", "git knows no such commit here"],
-      ["0".repeat(40), "git knows no such commit here"],
+      ["no-such-branch", "git cannot find this commit in the clone"],
+      ["0".repeat(40), "git cannot find this commit in the clone"],
       ["--help", "it is the next flag"],
     ]) {
       const { code, output } = await world.hermes("sandbox", "create", "x", `--ref=${ref}`);

@@ -2,6 +2,7 @@
 import { load } from "js-yaml";
 import type { CheckContext, Problem } from "../../config";
 import { keys, secrets, workspace } from "./config-fixture";
+import { FULL } from "./config-slips";
 import { IDENTITY } from "./config-wrong";
 
 export interface Input {
@@ -89,7 +90,8 @@ const another: Step = (input, { key }) => {
 /** A reference to a secret, which is set. */
 const reference: Step = (input, { key }, [, said = ""]) => {
   const name = said === "NAME" ? "serversToken" : said;
-  return goodSecret(put(input, steps(key), { secret: name }), name);
+  const path = steps(key);
+  return goodSecret(put(input, path.at(-1) === "secret" ? path.slice(0, -1) : path, { secret: name }), name);
 };
 
 const byVariable: Step = (input, { key }) => {
@@ -177,8 +179,13 @@ const STEPS: [RegExp, Step][] = [
   [/^Choose another region/, (input, { key }) => put(input, steps(key), "nyc3")],
   [/^Set hermes:size to ([\w-]+)/, (input, _, [, size]) => put(input, ["size"], size)],
   [/^Put it in quotes: (?:\w+: )?"(.*)"\./, (input, { key }, [, text]) => put(input, steps(key), text)],
-  [/^Write “\w+:” and below it/, remove],
-  [/^Write a list: (\[.*\])\.$/, (input, { key }, [, list = ""]) => put(input, steps(key), yaml(list))],
+  [/^Write “\w+:” and below it/, (input, { key }) => put(input, steps(key), get(FULL, steps(key)))],
+  [/^Write it without quotes: (.*)\.$/s, (input, { key }, [, text = ""]) => put(input, steps(key), yaml(text))],
+  [/^Choose a smaller hermes:size or hermes:volumeGiB/, (input, { key }) => put(input, steps(key), 1000)],
+  [
+    /^Write a list(?:, such as|, without credentials:|:) (\[.*\])\.$/,
+    (input, { key }, [, list = ""]) => put(input, steps(key), yaml(list)),
+  ],
   [
     /^Write command: (\S+), args: (\[.*\])\.$/,
     (input, { key }, [, command, args = ""]) =>
@@ -195,6 +202,11 @@ const STEPS: [RegExp, Step][] = [
     (input, { key }, [, text = ""]) =>
       put(input, steps(key), key.endsWith("adminCidrs") ? [text] : text.replaceAll('"', "")),
   ],
+  [
+    /^Write (?:it as the service shows it, )?for example (\S+)\.$/,
+    (input, { key }, [, text]) => put(input, steps(key), text),
+  ],
+  [/^Write another, such as (\S+)\./, (input, { key }, [, text]) => put(input, steps(key), text)],
   [/^Write a path .*such as (\S+)\.$/, (input, { key }, [, text]) => put(input, steps(key), text)],
   [/^Write (.+)$/s, (input, { key }, [, text = ""]) => put(input, steps(key), written(text))],
   [/^Add a url, such as (\S+),/, (input, { key }, [, url]) => put(input, steps(key), { url })],

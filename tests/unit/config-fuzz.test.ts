@@ -9,103 +9,14 @@ import { UnreadableYaml } from "../../config/yaml-file";
 import { planInput } from "../../config/local-model";
 import { checkConfig, type Problem } from "../../config";
 import { plan } from "../../planner";
-import { context, hermesStack, secrets } from "./config-fixture";
-import { backup, mcp, telegram } from "./config-wrong";
+import { context } from "./config-fixture";
+import { edited, FULL, NAME_SLIPS, PATHS, SECRETS, text, VALUE_SLIPS, type Edit, type Values } from "./config-slips";
 
 const CASES = 5000;
 
-type Values = Record<string, unknown>;
-type Path = string[];
-
-/** Every key says something. */
-const FULL: Values = {
-  ...hermesStack(),
-  ...mcp({ command: "npx", args: ["-y", "server"], env: { LEVEL: "info", TOKEN: { secret: "tracker" } } }),
-  ...telegram,
-  ...backup({ schedule: "daily", keep: 7 }),
-  growDisk: false,
-  ipv6: true,
-  adminCidrs: [],
-  ollama: "off",
-  localModel: { contextTokens: 65536 },
-  policy: { maxMonthlyUsd: 40 },
-};
-const SECRETS: Values = {
-  ...secrets,
-  telegramBotToken: "123456789:AAF0f_abcdefghijklmnopqrst",
-  backupS3KeyId: "key-id",
-  backupS3Secret: "secret-of-the-bucket",
-  tracker: "token-of-the-tracker",
-};
-
-function pathsOf(value: unknown, at: Path = []): Path[] {
-  if (typeof value !== "object" || value === null) return [at];
-  const inner = Object.entries(value).flatMap(([key, each]) => pathsOf(each, [...at, key]));
-  return at.length === 0 ? inner : [at, ...inner];
-}
-const PATHS = pathsOf(FULL);
-
-/** The value at a path replaced, and its key renamed; undefined removes it. */
-function edited(
-  value: unknown,
-  [first, ...rest]: Path,
-  edit: (key: string, value: unknown) => [string, unknown],
-): unknown {
-  if (first === undefined || typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).flatMap(([key, each]): [string, unknown][] => {
-    if (key !== first) return [[key, each]];
-    const [name, now] = rest.length === 0 ? edit(key, each) : [key, edited(each, rest, edit)];
-    return now === undefined ? [] : [[name, now]];
-  });
-  return Array.isArray(value) ? entries.map(([, each]) => each) : Object.fromEntries(entries);
-}
-
-const text = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
-type Edit = (key: string, value: unknown) => [string, unknown];
-
-const values: Record<string, (value: unknown) => unknown> = {
-  upper: (value) => text(value).toUpperCase(),
-  blank: (value) => `${text(value)} `,
-  quoted: (value) => `"${text(value)}"`,
-  unit: (value) => `${text(value)} GiB`,
-  dollar: (value) => `$${text(value)}`,
-  bom: (value) => `\ufeff${text(value)}`,
-  crlf: (value) => `${text(value)}\r\n`,
-  utf16: (value) => Buffer.from(text(value), "utf16le").toString("latin1"),
-  number: () => 7,
-  huge: () => 1e21,
-  negative: () => -1,
-  half: () => 0.5,
-  boolean: () => true,
-  nothing: () => null,
-  empty: () => "",
-  list: (value) => [value],
-  map: (value) => ({ value }),
-  word: () => "yes",
-  proto: () => JSON.parse('{"__proto__": {"x": 1}, "constructor": 1}') as unknown,
-  long: (value) => text(value).repeat(40),
-  without: () => undefined,
-  comma: (value) => `${text(value)},${text(value)}`,
-  placeholder: () => "<your-value-here>",
-  variable: () => "${HOME}",
-  url: () => "http://user:pass@x.example.com/?token=abc",
-};
-const names: Record<string, (key: string) => string> = {
-  upper: (key) => key.toUpperCase(),
-  lower: (key) => key.toLowerCase(),
-  snake: (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  dashed: (key) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-  blank: (key) => `${key} `,
-  plural: (key) => `${key}s`,
-  short: (key) => key.slice(0, -1),
-  swapped: (key) => key.replace(/^(.)(.)(.)/, "$1$3$2"),
-  doubled: (key) => key.replace(/^(.)/, "$1$1"),
-  dotted: (key) => `x.${key}`,
-};
-
 const slip = fc.oneof(
-  fc.constantFrom(...Object.values(values)).map((change): Edit => (key, value) => [key, change(value)]),
-  fc.constantFrom(...Object.values(names)).map((change): Edit => (key, value) => [change(key), value]),
+  fc.constantFrom(...Object.values(VALUE_SLIPS)).map((change): Edit => (key, value) => [key, change(value)]),
+  fc.constantFrom(...Object.values(NAME_SLIPS)).map((change): Edit => (key, value) => [change(key), value]),
   fc.tuple(fc.nat(), fc.constantFrom("", "x", "-", " ", "é", "\u0000")).map(([at, letter]): Edit => (key, value) => {
     const old = text(value);
     return [key, `${old.slice(0, at % (old.length + 1))}${letter}${old.slice((at % (old.length + 1)) + 1)}`];
@@ -173,6 +84,18 @@ describe("a stack file with slips", () => {
 });
 
 describe("the text of a stack file", () => {
+  it.each(['*hun"ter2', '*hunter2"', '!hun"ter2', '!hun"t>er2 x', "!<hunter2 x", '!h!hun"ter2', "!hun[ter2"])(
+    "is not quoted where a value begins with an alias or a tag: %s",
+    (value) => {
+      const read = (): unknown =>
+        parseStackFile(`config:\n  hermes:secrets:\n    gatewayToken: ${value}\n`, "Pulumi.x.yaml");
+      expect(read).toThrow(
+        /^Pulumi\.x\.yaml is not a YAML file that hermes can read: line [34]: [a-z ]+; nothing was changed/,
+      );
+      expect(read).not.toThrow(/hun|ter2/);
+    },
+  );
+
   const FILE = `config:\n${Object.entries(FULL)
     .map(([key, value]) => `  hermes:${key}: ${JSON.stringify(value)}\n`)
     .join("")}  hermes:secrets:\n    gatewayToken:\n      secure: v1:hunter2hunter2\n    deployKey: hunter2hunter2\n`;
