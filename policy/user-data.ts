@@ -75,7 +75,11 @@ const isKnown = (key: string, secrets: Record<string, string>): boolean =>
  */
 const HOST_KEY = /^ssh_keys:\n( +)ed25519_private: \|[-+]?\n(?:\1 +[^\n]*\n)+/m;
 
+/** No YAML has them: https://yaml.org/spec/1.2.2/#51-character-set. What was packed is mostly no text, and costs most to try. */
+const NO_YAML = /[^\t\n\r\x20-\x7e\x85\xa0-\ufffd]/;
+
 function cloudConfig(userData: string): Record<string, unknown> {
+  if (NO_YAML.test(userData)) return {};
   try {
     return asMap(load(userData));
   } catch {

@@ -30,6 +30,8 @@ export function dropletPaths(lab: Lab, id: number) {
 /** A droplet's lasting record. */
 export interface DropletRecord {
   spec: DropletSpec;
+  /** Tree of the image or snapshot that it was made of, over which its own files lie; absent where all were copied. */
+  tree?: string;
   /** Attached volumes, each with the place of its device: 0 is /dev/sda. */
   volumes: { id: string; index: number }[];
 }

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESSES } from "../addresses";
-import { run } from "../network/run";
 import type { DropletSpec } from "../substrate";
 
 /** What a droplet is given before its first boot. */
@@ -10,6 +9,8 @@ export interface BirthContext {
   spec: DropletSpec;
   /** PEM of the lab's certificate authority. */
   caCertificate?: string;
+  /** Runs a command in the root file system as the droplet will see it. */
+  inRoot: (command: string[], input: string) => Promise<void>;
 }
 
 /** One way in which a droplet of the embedded cloud is not like one of DigitalOcean's. */
@@ -37,11 +38,10 @@ export const DIFFERENCES: Difference[] = [
   {
     what: "the lab's certificate authority is in the trust store",
     why: "the lab plays the hosts of the internet that the bootstrap downloads from",
-    apply: async (root, { caCertificate }) => {
+    apply: async (root, { caCertificate, inRoot }) => {
       if (caCertificate === undefined || trusts(root, caCertificate)) return;
-      write(root, "usr/local/share/ca-certificates/hermes-lab.crt", caCertificate);
-      // The caller's own temporary folder does not exist in there.
-      await run(["chroot", root, "update-ca-certificates"], { env: { TMPDIR: "/tmp" } });
+      const script = "cat >/usr/local/share/ca-certificates/hermes-lab.crt && update-ca-certificates";
+      await inRoot(["sh", "-c", script], caCertificate);
     },
   },
   {
@@ -89,8 +89,8 @@ export const DIFFERENCES: Difference[] = [
     why: "copying a tree takes a second, and nothing has to be unmounted",
   },
   {
-    what: "on a droplet made from a snapshot /usr, /opt and /var/cache are overlays on the snapshot's",
-    why: "a whole system with OpenClaw has too many files to be copied for every droplet",
+    what: "/usr, /opt and /var/cache are overlays on the image's or the snapshot's",
+    why: "a whole system has too many files to be copied for every droplet",
   },
   {
     what: "no udev: volumes and /dev/disk/by-id, by-label appear because the lab makes them; a label that the droplet writes itself gets its link at the next attachment. Mount by label, by-id or from /etc/fstab, no .device unit is needed or made",

@@ -18,8 +18,8 @@ import { run, waitFor } from "../network";
 import { dropletIds, dropletPaths, type DropletRecord } from "./container";
 
 /**
- * Folders that hold nearly all files of a system and change little. On a droplet made from a snapshot they are the
- * snapshot's, with what the droplet changes laid over them; a copy would take longer than all the rest of its creation.
+ * Folders that hold nearly all files of a system and change little. On a droplet they are the image's or the snapshot's,
+ * with what the droplet changes laid over them; a copy would take longer than all the rest of its creation.
  * Not the root folder itself: the kernel swaps to no file of an overlay.
  */
 const LAID_OVER = ["usr", "opt", "var/cache"];
@@ -29,7 +29,7 @@ const snapshotsOf = (lab: Lab): string => join(lab.dir, "snapshots");
 /** The root file system that a snapshot has kept. Never written to. */
 export const snapshotTree = (lab: Lab, snapshotId: string): string => join(snapshotsOf(lab), snapshotId, "tree");
 
-/** One folder of a droplet that lies over the snapshot's. */
+/** One folder of a droplet that lies over that of its tree. */
 interface Layer {
   /** Below the root. */
   folder: string;
@@ -37,29 +37,44 @@ interface Layer {
   upper: string;
 }
 
-function layersOf(lab: Lab, { spec }: DropletRecord): Layer[] {
-  if (spec.snapshotId === undefined) return [];
-  const lower = snapshotTree(lab, spec.snapshotId);
+function layersOf(lab: Lab, { spec, tree }: DropletRecord): Layer[] {
+  if (tree === undefined) return [];
   const upper = join(dropletPaths(lab, spec.id).directory, "over");
-  return LAID_OVER.map((folder) => ({ folder, lower: join(lower, folder), upper: join(upper, folder) }));
+  return LAID_OVER.map((folder) => ({ folder, lower: join(tree, folder), upper: join(upper, folder) }));
 }
 
 /** Arguments of systemd-nspawn; the mounts are the container's own, and go with it. */
 export const overlayArguments = (lab: Lab, record: DropletRecord): string[] =>
   layersOf(lab, record).map(({ folder, lower, upper }) => `--overlay=${lower}:${upper}:/${folder}`);
 
-/** Makes a new droplet's root file system of an image's tree, or of its snapshot's. */
-export async function makeRoot(lab: Lab, record: DropletRecord, image: string): Promise<void> {
+/** Makes a new droplet's root file system of the tree of its record. */
+export async function makeRoot(lab: Lab, record: DropletRecord & { tree: string }): Promise<void> {
   const { root } = dropletPaths(lab, record.spec.id);
   const layers = layersOf(lab, record);
-  const tree = record.spec.snapshotId === undefined ? image : snapshotTree(lab, record.spec.snapshotId);
+  const { tree } = record;
   mkdirSync(root, { recursive: true, mode: 0o755 });
   await copyBeside(layers, tree, root);
   for (const { folder, upper } of layers) {
     mkdirSync(join(root, folder));
     mkdirSync(upper, { recursive: true });
   }
-  if (layers.length > 0) showSystem(tree, root);
+  showSystem(tree, root);
+}
+
+/** Mounts pairs of a lower and an upper folder at a third, in order, and runs the command that follows `--` in the root. */
+const IN_ROOT = `root=$1 && shift
+while [ "$1" != -- ]; do mkdir -p "$2.work" && mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$2.work" "$root/$3" && shift 3; done
+shift && exec chroot "$root" "$@"`;
+
+/** Runs a command in a droplet's root file system as the droplet will see it; the mounts are the command's own. */
+export async function runInRoot(lab: Lab, record: DropletRecord, command: string[], input: string): Promise<void> {
+  const { root } = dropletPaths(lab, record.spec.id);
+  const layers = layersOf(lab, record);
+  const mounts = layers.flatMap(({ folder, lower, upper }) => [lower, upper, folder]);
+  const apart = ["unshare", "--mount", "--propagation=private", "sh", "-euc", IN_ROOT, "sh", root, ...mounts, "--"];
+  // The caller's own temporary folder does not exist in there.
+  await run([...apart, ...command], { input, env: { TMPDIR: "/tmp" } });
+  for (const { upper } of layers) await run(["rm", "--recursive", "--force", `${upper}.work`]);
 }
 
 /** systemd-nspawn looks for this file before anything is laid over. */

@@ -34,7 +34,15 @@ import {
   type DropletRecord,
 } from "./container";
 import { applyDifferences } from "./differences";
-import { collectSnapshots, forgetSnapshot, makeRoot, overlayArguments, takeSnapshot } from "./disk";
+import {
+  collectSnapshots,
+  forgetSnapshot,
+  makeRoot,
+  overlayArguments,
+  runInRoot,
+  snapshotTree,
+  takeSnapshot,
+} from "./disk";
 import { renderMeminfo } from "./meminfo";
 import { dropletSwaps, releaseSwap, renderSwaps, type SwapFile } from "./swap";
 import * as volumes from "./volumes";
@@ -114,12 +122,16 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
       const paths = dropletPaths(this.lab, spec.id);
       if (existsSync(paths.record)) throw new Error(`droplet ${spec.id} exists already`);
       await this.removeFiles(spec.id);
-      const record = { spec, volumes: spec.volumeIds.map((id, index) => ({ id, index })) };
-      const image = spec.snapshotId ?? (await ensureImage(this.lab.cache, spec.image, this.options));
+      const tree =
+        spec.snapshotId === undefined
+          ? await ensureImage(this.lab.cache, spec.image, this.options)
+          : snapshotTree(this.lab, spec.snapshotId);
+      const record = { spec, tree, volumes: spec.volumeIds.map((id, index) => ({ id, index })) };
       mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
-      await makeRoot(this.lab, record, image);
+      await makeRoot(this.lab, record);
       const { caCertificate } = this.options;
-      await applyDifferences(paths.root, { spec, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      const inRoot = (command: string[], input: string): Promise<void> => runInRoot(this.lab, record, command, input);
+      await applyDifferences(paths.root, { spec, inRoot, ...(caCertificate === undefined ? {} : { caCertificate }) });
       this.save(record);
       await this.start(spec.id);
     });

@@ -5,7 +5,7 @@ import { secretsIn, stackSecrets } from "../support/secrets";
 
 const OWNER = 555_001;
 const STRANGER = 555_002;
-const project = ownLab();
+const project = ownLab("stand-in");
 
 beforeAll(async () => {
   const file = project.read("Pulumi.hermes.yaml");
