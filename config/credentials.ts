@@ -83,6 +83,12 @@ export function isCredentialOption(text: string): boolean {
   return option !== "" && isOption(option, value);
 }
 
+/** `--token abc` in one argument, also behind other words; prose has no digit in the word that follows. */
+export const isOptionWithValue = (text: string): boolean =>
+  [...text.matchAll(/(?:^|\s)(--?[a-z][\w-]*)[\s=]+(\S+)/gi)].some(
+    ([, option = "", value = ""]) => /\d/.test(value) && value.length >= 8 && isOption(option, value),
+  );
+
 const isOption = (option: string, value: string): boolean => !value.startsWith("-") && isCredential(option, value);
 
 /**

@@ -1,10 +1,12 @@
 import { plan, type Budget, type LocalDecision } from "../planner";
 import { budget, fit, grouped } from "../planner/budget";
 import { cheapest, findSize, soldIn, type Catalogue, type Size } from "../planner/catalogue";
+import { findLocalModel, localModels, tagsNear } from "../planner/local-models";
 import { gatewaySwapMiB } from "../planner/memory";
 import type { CacheType, LocalModelWish, OllamaMode, PlanInput } from "../planner/types";
 import { DEFAULTS } from "./keys";
 import { MEMORY_MIN_MIB } from "./machine";
+import { nearest } from "./nearest";
 import { isNegative, type Reader } from "./reader";
 import type { HermesConfig } from "./types";
 
@@ -79,12 +81,40 @@ function oneTag(reader: Reader, named: string, chain: readonly string[]): string
 export function checkLocalModel(reader: Reader, config: HermesConfig, catalogue: Catalogue): void {
   // A size that nobody sells has been told.
   if (findSize(catalogue, config.size) === undefined) return;
+  checkWish(reader, config);
   const named = chainOf(config).filter(([, model]) => model.startsWith("ollama/"));
   if (config.ollama !== "required" && named.length === 0) return;
   const { local } = plan(planInput(config), catalogue);
   if (local.install) return;
   if (local.mode === "required") rejectRequired(reader, local, config.size);
   for (const [key, model] of named) rejectNamed(reader, key, model, local);
+}
+
+/** A model asked for by name that no size could run as it is asked for. */
+function checkWish(reader: Reader, { ollama, localModel: { model: tag, contextTokens } }: HermesConfig): void {
+  if (ollama === "off" || tag === undefined) return;
+  const key = "hermes:localModel";
+  const model = findLocalModel(tag);
+  if (model === undefined) {
+    const known = localModels().map((each) => each.tag);
+    const meant = nearest(tag, tagsNear(tag));
+    const fix = "Remove it: the best that fits is taken.";
+    const wrong = "hermes does not know how much memory it needs";
+    reader.reject(
+      `${key}.model`,
+      tag,
+      wrong,
+      `Known: ${known.join(", ")}.`,
+      meant === undefined ? fix : `Write ${meant}.`,
+    );
+  } else if (contextTokens > model.nativeContext)
+    reader.reject(
+      `${key}.contextTokens`,
+      contextTokens,
+      `${tag} was trained for ${grouped(model.nativeContext)} tokens, and Ollama cuts off the rest`,
+      `16384 to ${model.nativeContext}.`,
+      `Write ${Math.min(DEFAULTS.contextTokens, model.nativeContext)}.`,
+    );
 }
 
 /**

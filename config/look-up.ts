@@ -1,6 +1,6 @@
 import { ConfigError } from "./problem";
 import { Reader } from "./reader";
-import { readUrl } from "./urls";
+import { readUrl, urlIn } from "./urls";
 
 /** A service that the program asks, and the environment variable that names another base for mirrors and tests. */
 export interface Service {
@@ -24,7 +24,7 @@ export function namedBase(stack: string, { variable, fix }: Service, env: NodeJS
 }
 
 function isOnThisMachine(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = urlIn(text);
   if (url === undefined || url.protocol !== "http:" || url.username !== "" || url.password !== "") return false;
   return url.hostname === "localhost" || url.hostname === "[::1]" || /^127(\.\d+){3}$/.test(url.hostname);
 }

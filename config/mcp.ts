@@ -1,4 +1,11 @@
-import { credentialIn, hidesCredential, isCredential, isCredentialOption, isOptionValue } from "./credentials";
+import {
+  credentialIn,
+  hidesCredential,
+  isCredential,
+  isCredentialOption,
+  isOptionValue,
+  isOptionWithValue,
+} from "./credentials";
 import { nearest } from "./nearest";
 import { isAbsent, type Reader } from "./reader";
 import { isSecretName } from "./secrets";
@@ -137,7 +144,7 @@ function readCommand(reader: Reader, key: string, map: Record<string, unknown>, 
     reader.text(`${key}.command`, map["command"], {
       pattern: /^[^\s"'`$|;&<>()\\]+$/,
       allowed: "A program's name or path; no shell reads it.",
-      fix: commandFix(map["command"]),
+      fix: commandFix(map["command"], map["args"]),
     }) ?? "";
   const args = readArguments(reader, `${key}.args`, map["args"]).map((arg, i, all) =>
     readArgument(reader, `${key}.args[${i}]`, arg, i === 0 ? undefined : all[i - 1]),
@@ -168,26 +175,28 @@ function readArguments(reader: Reader, key: string, value: unknown): unknown[] {
   return [];
 }
 
-/** A whole command line, in its parts. */
-function commandFix(value: unknown): string {
+/** A whole command line, in its parts; arguments that are listed already follow them. */
+function commandFix(value: unknown, listed: unknown): string {
   const words = typeof value === "string" ? value.trim().split(/\s+/) : [];
-  const [command = "npx", ...args] =
-    words.length > 1 && !/["'`$|;&<>()\\=]/.test(words.join("")) && !hidesCredential(value)
-      ? words
-      : ["npx", "-y", "some-server"];
-  return `Write command: ${command}, args: ${JSON.stringify(args)}.`;
+  const others = Array.isArray(listed) ? (listed as unknown[]) : [];
+  const isPlain =
+    words.length > 1 && !/["'`$|;&<>()\\=]/.test(words.join("")) && !hidesCredential([...words, ...others]);
+  const [command = "npx", ...args] = isPlain ? [...words, ...others] : ["npx", "-y", "some-server"];
+  return `Write command: ${String(command)}, args: ${JSON.stringify(args)}.`;
 }
 
 const argumentFault = (text: string, before: unknown): string | undefined =>
   credentialIn(text) ??
-  (isCredentialOption(text) || isOptionValue(before, text) ? "it is a credential in plain text" : undefined);
+  (isCredentialOption(text) || isOptionValue(before, text) || isOptionWithValue(text)
+    ? "it is a credential in plain text"
+    : undefined);
 
 /** Every process of the droplet can read arguments, so no secret may be in one, and hermes puts none there. */
 function readArgument(reader: Reader, key: string, arg: unknown, before: unknown): string {
   const allowed = "A text on one line without credentials: every process on the droplet can see it.";
   const wrong = typeof arg === "string" ? argumentFault(arg.trim(), before) : undefined;
   if (wrong === undefined)
-    return reader.text(key, arg, { allowed, fix: "Write the argument as a text.", empty: true }) ?? "";
+    return reader.text(key, arg, { allowed, fix: "Write the argument as a text.", empty: true, blanks: true }) ?? "";
   reader.problems.push({
     key,
     found: "[hidden]",
@@ -280,5 +289,5 @@ function readValue(
     return undefined;
   }
   const allowed = "A text on one line, or {secret: NAME}.";
-  return reader.text(key, raw, { allowed, fix: "Write it as a text.", empty: true });
+  return reader.text(key, raw, { allowed, fix: "Write it as a text.", empty: true, blanks: true });
 }

@@ -15,6 +15,8 @@ export interface TextRule {
   isKey?: boolean;
   /** Whether an empty text is one. */
   empty?: boolean;
+  /** Whether blanks at its start and end belong to it. */
+  blanks?: boolean;
   /** What is allowed, a full sentence. */
   allowed: string;
   /** What to do, a full sentence. */
@@ -255,7 +257,8 @@ function lastName(key: string): string {
   return key.replace(/\[\d+\]$/, "").replace(/^.*[.:]/, "");
 }
 
-const hasForm = (text: string, { pattern }: TextRule): boolean => text === text.trim() && (pattern?.test(text) ?? true);
+const hasForm = (text: string, { pattern, blanks }: TextRule): boolean =>
+  (blanks === true || text === text.trim()) && (pattern?.test(text) ?? true);
 
 const isRight = (text: string, rule: TextRule): boolean => hasForm(text, rule) && (rule.isValid?.(text) ?? true);
 

@@ -4,6 +4,7 @@ import { asMap } from "./look-up";
 import type { Problem } from "./problem";
 import { hermesKey } from "./stackfile";
 import type { BucketConfig } from "./types";
+import { urlIn } from "./urls";
 import { readYaml } from "./yaml-file";
 
 /** The part of a bucket that a stack writes to, and removes old backups from. */
@@ -52,4 +53,4 @@ function placesIn(project: string, stack: string): Place[] {
 const isSame = (one: Place, other: Place): boolean =>
   hostOf(one.endpoint) === hostOf(other.endpoint) && one.bucket === other.bucket && one.prefix === other.prefix;
 
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url);
+const hostOf = (url: string): string => urlIn(url)?.host ?? url;

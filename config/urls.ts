@@ -10,6 +10,15 @@ export interface UrlRule {
   privateHttp?: boolean;
 }
 
+/** Not by URL.canParse: Node 20's, once it is optimised, refuses the letters of Latin-1 that its constructor takes. */
+export function urlIn(text: string, base?: string): URL | undefined {
+  try {
+    return new URL(text, base);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A URL without credentials in it and without characters that mean something to a shell. */
 export function readUrl(reader: Reader, key: string, value: unknown, rule: UrlRule): string | undefined {
   const text = reader.text(key, value, { ...rule, isValid: (url) => urlFault(url, rule) === undefined });
@@ -25,6 +34,11 @@ const CREDENTIALS = "it holds a user name or password";
 
 /** The scheme is all that is wrong, or missing, unless nobody outside could answer. */
 function urlFix(text: string, wrong: string, rule: UrlRule): string {
+  // As it is sent: percent signs in its path, Punycode in its host.
+  if (wrong === NOT_ASCII && !hidesCredential(text)) {
+    const { href } = new URL(text);
+    return urlFault(href, rule) === undefined ? `Write ${href}.` : rule.fix;
+  }
   const secure = text.replace(/^(?:(?:http|wss?):\/\/)?(?=[\w-]+(?:\.[\w-]+)+(?:[:/]|$))/i, "https://");
   const isAddress = (wrong === NOT_HTTPS || wrong === NO_URL) && secure !== text;
   const isRight =
@@ -34,13 +48,16 @@ function urlFix(text: string, wrong: string, rule: UrlRule): string {
 
 const NO_URL = "it is not a URL";
 
+const NOT_ASCII = "it has characters that curl and others do not take as they are";
+
 const NOT_HTTPS = "it is not https";
 
 function urlFault(text: string, rule: UrlRule): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = urlIn(text);
   if (url === undefined || !/^[a-z]+:\/\/[^/]/i.test(text)) return NO_URL;
   if (url.username !== "" || url.password !== "") return CREDENTIALS;
   if (/[\s"'`$\\<>|;]/.test(text)) return "it has characters that do not belong in a URL";
+  if (/[^\x20-\x7e]/.test(text)) return NOT_ASCII;
   if (metadata(url.hostname)) return "it is the droplet's metadata service";
   if (url.protocol === "https:") return undefined;
   if (url.protocol === "http:" && rule.privateHttp && isPrivate(url.hostname)) return undefined;

@@ -96,6 +96,7 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
     allowed: "The https URL of a linux-x64 .tar.xz of Node; {version} in it stands for hermes:node.version.",
     fix: `Write ${DEFAULTS.nodeUrl}, or leave the key out.`,
   });
+  if (url !== undefined) checkNodeUrl(reader, `${key}.url`, url, version);
   // A version that is wrong is told already.
   if (version === "" && map["sha256"] === undefined) return { url: url ?? "", sha256: "" };
   const known = NODE_DIGESTS[version];
@@ -110,6 +111,24 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
     ...{ what: `The SHA-256 of node-v${version}-linux-x64.tar.xz`, unknown: shasums(version) },
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
+}
+
+/** The name of a file of nodejs.org tells what is in it. Another name is that of a mirror, and can be anything. */
+function checkNodeUrl(reader: Reader, key: string, url: string, version: string): void {
+  const [, named = "", platform, archive] = /\/node-v([^/]*?)-([a-z0-9]+-[a-z0-9]+)\.(tar\.\w+|zip)$/.exec(url) ?? [];
+  const wrong =
+    named === ""
+      ? undefined
+      : platform !== "linux-x64"
+        ? `it is Node for ${platform}, and droplets are linux-x64`
+        : archive !== "tar.xz"
+          ? `it is a .${archive}, and the droplet unpacks a .tar.xz`
+          : named !== "{version}" && version !== "" && named !== version
+            ? `it is Node ${named}, and hermes:node.version is ${version}`
+            : undefined;
+  if (wrong === undefined) return;
+  const right = url.replace(/node-v[^/]*$/, "node-v{version}-linux-x64.tar.xz").replace(`/v${named}/`, "/v{version}/");
+  reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${right}.`);
 }
 
 function readOpenclawSource(reader: Reader, key: string, value: unknown, version: string): SourcesConfig["openclaw"] {

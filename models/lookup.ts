@@ -1,4 +1,5 @@
 import { asMap, fetchJson, namedBase, reasonOf } from "../config/look-up";
+import { urlIn } from "../config/urls";
 import { parseEntry, shippedList, type ListedModel, type ModelList } from "./list";
 
 const OPENROUTER = "https://openrouter.ai/api/v1";
@@ -48,7 +49,7 @@ async function lookUp(base: string, timeoutMs: number): Promise<ListedModel[]> {
 /** @throws Error when the list goes on somewhere else: only the host that was asked is believed. */
 function nextPage(next: unknown, current: URL): URL | undefined {
   if (typeof next !== "string" || next === "") return undefined;
-  const url = URL.canParse(next, current.href) ? new URL(next, current.href) : undefined;
+  const url = urlIn(next, current.href);
   if (url?.origin !== current.origin) throw new Error("its next page is on another host");
   return url;
 }

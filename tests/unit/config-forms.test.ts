@@ -2,6 +2,7 @@ import { isAgeRecipient, recipientOf } from "../../config/age-key";
 import { calendarFault, calendarOfCron } from "../../config/calendar";
 import { credentialIn, isCredential, isCredentialName, isOptionValue } from "../../config/credentials";
 import { ignoredIn } from "../../config/ignored-files";
+import { urlIn } from "../../config/urls";
 import { IDENTITY, RECIPIENT } from "./config-wrong";
 
 describe("a key of age", () => {
@@ -192,4 +193,13 @@ describe(".hermesignore", () => {
   it.each(["SOUL.md", "keep.tmp", "a/only-here.md", "drafts", "notes/new.md"])("takes along: %s", (path) =>
     expect(ignored(path, false)).toBe(false),
   );
+});
+
+describe("a URL", () => {
+  it("with letters of Latin-1 is one, also for the ten thousandth time", () => {
+    // Node 20's URL.canParse was right until it was optimised.
+    for (let time = 0; time < 10_000; time++)
+      if (urlIn("https://ex\u00e4mple.com/mcp")?.host !== "xn--exmple-cua.com")
+        throw new Error(`wrong the ${time}th time`);
+  });
 });

@@ -438,6 +438,29 @@ export const WRONG_INPUTS: WrongInput[] = [
     mcp({ command: "x", url: "https://x.example.com" }),
     ["hermes:mcpServers.tracker: has a command and a url"],
   ],
+  [
+    "a whole command line beside arguments",
+    mcp({ command: "npx -y server", args: ["--root", "/x"] }),
+    ["hermes:mcpServers.tracker.command: it does not have the right form"],
+  ],
+  [
+    "an option with its credential in one argument",
+    mcp({ command: "npx", args: ["--token hunter2hunter2", "server --api-key hunter2hunter2"] }),
+    [
+      "hermes:mcpServers.tracker.args[0]: it is a credential in plain text",
+      "hermes:mcpServers.tracker.args[1]: it is a credential in plain text",
+    ],
+  ],
+  [
+    "a URL with letters beyond ASCII in its host",
+    mcp({ url: "https://ex\u00e4mple.com/mcp" }),
+    ["hermes:mcpServers.tracker.url: it has characters that curl and others do not take as they are"],
+  ],
+  [
+    "a URL with letters beyond ASCII in its path",
+    mcp({ url: "https://example.com/\u00e4" }),
+    ["hermes:mcpServers.tracker.url: it has characters that curl and others do not take as they are"],
+  ],
   ["an MCP server of neither kind", mcp({ args: [] }), ["hermes:mcpServers.tracker: has neither command nor url"]],
   [
     "headers with a command",
@@ -1021,5 +1044,35 @@ export const WRONG_INPUTS: WrongInput[] = [
     endpoint("https://nyc3.digitaloceanspaces.com/?x=1"),
     ["hermes:backup.to.endpoint: it has a query or a fragment"],
     withBucket,
+  ],
+  [
+    "a local model that hermes does not know",
+    { localModel: { model: "qwen3.5:9c" } },
+    ["hermes:localModel.model: hermes does not know how much memory it needs"],
+  ],
+  [
+    "a local model of another name",
+    { localModel: { model: "nonsense:9b" } },
+    ["hermes:localModel.model: hermes does not know how much memory it needs"],
+  ],
+  [
+    "more context than the local model was trained for",
+    { localModel: { model: "qwen3.5:9b", contextTokens: 1_000_000 } },
+    ["hermes:localModel.contextTokens: qwen3.5:9b was trained for 262,144 tokens, and Ollama cuts off the rest"],
+  ],
+  [
+    "Node for another processor",
+    { sources: { node: { url: "https://nodejs.org/dist/v24.21.0/node-v24.21.0-linux-arm64.tar.xz" } } },
+    ["hermes:sources.node.url: it is Node for linux-arm64, and droplets are linux-x64"],
+  ],
+  [
+    "another version of Node in its URL",
+    { sources: { node: { url: "https://nodejs.org/dist/v24.20.0/node-v24.20.0-linux-x64.tar.xz" } } },
+    ["hermes:sources.node.url: it is Node 24.20.0, and hermes:node.version is 24.21.0"],
+  ],
+  [
+    "Node in another archive",
+    { sources: { node: { url: "https://nodejs.org/dist/v24.21.0/node-v24.21.0-linux-x64.tar.gz" } } },
+    ["hermes:sources.node.url: it is a .tar.gz, and the droplet unpacks a .tar.xz"],
   ],
 ];
