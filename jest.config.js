@@ -39,7 +39,7 @@ const kind = (name, extra = {}) => ({
 module.exports = {
   projects: [
     kind("unit", { setupFiles: [`${support}/own-environment.ts`] }),
-    ...["engine", "droplet", "ollama", "vm", "forge"].map((name) => kind(name)),
+    ...["engine", "droplet", "long", "ollama", "vm", "forge"].map((name) => kind(name)),
   ],
   ...cacheDirectory(),
   testSequencer: `${support}/sequencer.js`,

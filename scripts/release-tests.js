@@ -11,13 +11,14 @@ const { Run, project } = require("./tests/run");
 /** Torture is the last: it writes what it found to its document. */
 const SUITES = [
   { name: "test", command: ["bash", "scripts/test.sh"] },
+  { name: "long", command: ["bash", "scripts/test.sh", "long"] },
   { name: "ollama", command: ["bash", "scripts/test-ollama.sh"] },
   { name: "vm", command: ["bash", "scripts/test-vm.sh"] },
   { name: "forge", command: ["bash", "scripts/test-forge.sh"] },
   // As long as it needs: interrupted, it goes on from its own record.
   { name: "torture", command: ["bash", "scripts/torture.sh", "--minutes", "1000"] },
 ];
-const PREREQUISITES = ["unit", "engine", "droplet", "ollama", "vm", "forge", "torture"];
+const PREREQUISITES = ["unit", "engine", "droplet", "long", "ollama", "vm", "forge", "torture"];
 const RECORD = join(project, "test-results", "release.json");
 
 /** The commit, and what is not committed. */

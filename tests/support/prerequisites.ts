@@ -11,7 +11,7 @@ import { vmHindrance } from "../../localcloud/vm";
 import { ensureWeights } from "../../localcloud/services/ollama/weights";
 import { ensureRealOpenclaw } from "./real-openclaw";
 
-export const SUITES = ["unit", "engine", "droplet", "ollama", "vm", "forge", "torture"] as const;
+export const SUITES = ["unit", "engine", "droplet", "long", "ollama", "vm", "forge", "torture"] as const;
 export type Suite = (typeof SUITES)[number];
 export type Say = (text: string) => void;
 
@@ -50,7 +50,7 @@ const packages = (what: string, suites: readonly Suite[], list: Record<string, s
 
 /** In the order in which they are installed: the quick ones first. */
 export const PREREQUISITES: readonly Prerequisite[] = [
-  { what: "Linux, root, /dev/net/tun", suites: ["droplet"], obstacle: hindrance },
+  { what: "Linux, root, /dev/net/tun", suites: ["droplet", "long"], obstacle: hindrance },
   {
     what: "root",
     suites: ["torture"],
@@ -61,29 +61,29 @@ export const PREREQUISITES: readonly Prerequisite[] = [
     suites: ["vm"],
     obstacle: () => vmHindrance(cache, 2048),
   },
-  packages("Debian packages of the embedded cloud", ["droplet", "vm"], DEBIAN_PACKAGES),
+  packages("Debian packages of the embedded cloud", ["droplet", "long", "vm"], DEBIAN_PACKAGES),
   packages("QEMU", ["vm"], VM_PACKAGES),
   packages("Chromium", ["forge"], { chromium: BROWSERS.find((path) => existsSync(path)) ?? "/usr/bin/chromium" }),
   packages("a C compiler, for Gitea's SQLite", ["forge"], { gcc: "/usr/bin/gcc", "libc6-dev": "/usr/include/stdio.h" }),
   packages("a C++ compiler, for Ollama", ["ollama"], { "g++": "/usr/bin/g++" }),
   {
     what: "Pulumi with its plugins",
-    suites: ["engine", "droplet", "forge", "torture"],
+    suites: ["engine", "droplet", "long", "forge", "torture"],
     install: async (say) => void (await ensureEngine(cache, say)),
   },
   {
     what: "Tailscale and Headscale",
-    suites: ["droplet", "vm"],
+    suites: ["droplet", "long", "vm"],
     install: async (say) => void (await ensurePrograms(cache, say)),
   },
   { what: "OpenClaw", suites: ["engine"], install: ensureRealOpenclaw },
-  program("the object store", ["engine", "droplet", "torture"], RECIPES.objectStore),
+  program("the object store", ["engine", "droplet", "long", "torture"], RECIPES.objectStore),
   program("actionlint", ["forge"], RECIPES.actionlint),
   program("Gitea's runner", ["forge"], RECIPES.actRunner),
   program("Gitea", ["forge"], RECIPES.gitea),
   {
     what: "droplet images",
-    suites: ["droplet"],
+    suites: ["droplet", "long"],
     install: async (say) => {
       for (const image of Object.keys(IMAGES)) await ensureImage(cache, image, { onProgress: say });
     },

@@ -343,3 +343,17 @@ describe("the deploy key lost, the tailnet node deleted, and the power cut", () 
     expect(await project.droplet("cat /var/lib/openclaw/workspaces/main/notes.txt")).toBe("draft");
   });
 });
+
+describe("a new droplet on which OpenClaw cannot be installed", () => {
+  it("fails `up`, which says so, and a later good `up` converges", async () => {
+    await project.control("services/faults", { registryDown: true });
+    raise();
+    const failed = await project.up();
+    expect(failed.code).not.toBe(0);
+    expect(failed.stdout + failed.stderr).toMatch(/openclaw/i);
+    expect(failed.stdout + failed.stderr).toMatch(/503|registry/i);
+    await project.control("services/faults", { registryDown: false });
+    succeeded(await project.up());
+    await sessionRemembers();
+  });
+});
