@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stackName } from "../config/names";
 import { nearest } from "../config/nearest";
-import { readYaml } from "../config/yaml-file";
+import { bytesOf, parseStackYaml } from "../config/yaml-file";
 import { wrongValue } from "./flags";
 import type { CommandError } from "./output";
 import type { StackFile } from "./sandbox/file";
@@ -42,5 +42,6 @@ export function missingStackFile(flag: string, stack: string, project: string = 
 export function stackFile(stack: string, project?: string): StackFile | undefined {
   const path = pathOf(stack, project);
   if (!existsSync(path)) return undefined;
-  return (readYaml(path, `Pulumi.${stackName(stack)}.yaml`) as StackFile | null) ?? {};
+  const name = `Pulumi.${stackName(stack)}.yaml`;
+  return parseStackYaml(bytesOf(path, name), name);
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { bytesOf, parseYaml } from "./yaml-file";
+import { bytesOf, parseStackYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */
 export interface StackFile {
@@ -20,7 +20,7 @@ export function readStackFile(project: string, stack: string): StackFile {
 
 /** @throws UnreadableYaml */
 export function parseStackFile(content: Uint8Array | string, name = "the stack's file"): StackFile {
-  const config = Object.entries(asMap(asMap(parseYaml(content, name))["config"]));
+  const config = Object.entries(asMap(parseStackYaml(content, name)["config"]));
   const keys = config.flatMap(([key, value]) => {
     const name = hermesKey(key);
     return name === undefined ? [] : [[name, value] as const];

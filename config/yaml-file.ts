@@ -44,6 +44,26 @@ export function parseYaml(content: Uint8Array | string, name: string): unknown {
   }
 }
 
+/**
+ * The file of a stack: a map, with a map in `config` where it has one.
+ * @throws UnreadableYaml
+ */
+export function parseStackYaml(content: Uint8Array | string, name: string): Record<string, unknown> {
+  const text = typeof content === "string" ? content : decoded(content, name);
+  // A stack without configuration; the parser expects a document.
+  if (text.split("\n").every((line) => /^\s*(#|$)/.test(line))) return {};
+  const file = parseYaml(text, name) ?? {};
+  const fix = "Write each key in a line of its own below “config:”, indented, such as “hermes:swapGiB: 4”.";
+  if (!isMap(file)) throw new UnreadableYaml(name, "it is not a map of keys to values", fix);
+  const { config } = file;
+  if (config !== undefined && config !== null && !isMap(config))
+    throw new UnreadableYaml(name, "its config is not a map of keys to values", fix);
+  return file;
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 function decoded(content: Uint8Array, name: string): string {
   const [first, second] = content;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || content.includes(0))

@@ -1,4 +1,5 @@
-import { dump, load } from "js-yaml";
+import { dump } from "js-yaml";
+import { parseStackYaml } from "../../config/yaml-file";
 
 /** A Pulumi stack file: `config` and whatever else the engine keeps there (salt, key). */
 export interface StackFile {
@@ -45,6 +46,6 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-export const parseStackFile = (text: string): StackFile => (load(text) as StackFile | null) ?? {};
+export const parseStackFile = (text: string): StackFile => parseStackYaml(text, "Pulumi.hermes.yaml");
 
 export const renderStackFile = (file: StackFile): string => dump(file, { lineWidth: -1 });

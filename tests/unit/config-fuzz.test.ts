@@ -84,6 +84,22 @@ describe("a stack file with slips", () => {
 });
 
 describe("the text of a stack file", () => {
+  it.each([
+    ["hello", "it is not a map of keys to values"],
+    ["- config:\n    hermes:region: nyc3", "it is not a map of keys to values"],
+    ["config: hunter2", "its config is not a map of keys to values"],
+    ["config:\n  - hermes:region: hunter2", "its config is not a map of keys to values"],
+  ])("that holds no map is refused: %j", (text, wrong) => {
+    const read = (): unknown => parseStackFile(text, "Pulumi.x.yaml");
+    expect(read).toThrow(`Pulumi.x.yaml is not a YAML file that hermes can read: ${wrong}; nothing was changed`);
+    expect(read).not.toThrow(/hunter2/);
+  });
+
+  it.each(["", "# nothing yet\n", "config:\n", "config: {}\n", "encryptionsalt: v1:x\n"])(
+    "that holds nothing yet is read: %j",
+    (text) => expect(parseStackFile(text)).toEqual({ order: [], plainSecrets: [] }),
+  );
+
   it.each(['*hun"ter2', '*hunter2"', '!hun"ter2', '!hun"t>er2 x', "!<hunter2 x", '!h!hun"ter2', "!hun[ter2"])(
     "is not quoted where a value begins with an alias or a tag: %s",
     (value) => {
