@@ -134,8 +134,11 @@ describe("the first boot", () => {
 
   it("closes the ways that the service user and the agent's account must not have", async () => {
     await lab.on(DROPLET, "systemd-run -q -u gateway python3 -m http.server --bind 127.0.0.1 18789");
-    await lab.on(DROPLET, "systemd-run -q -u own python3 -m http.server --bind 127.0.0.1 8000");
-    await waitFor("the listeners", async () => (await connect(DROPLET, "root", "127.0.0.1:8000")) === "open");
+    const serve = (unit: string, user: string, port: number): Promise<string> =>
+      lab.on(DROPLET, `systemd-run -q -u ${unit} --uid=${user} python3 -m http.server --bind 127.0.0.1 ${port}`);
+    await Promise.all([serve("own", "agent", 8000), serve("mcp", "openclaw", 8001), serve("other", "root", 8002)]);
+    for (const port of [8000, 8001, 8002])
+      await waitFor("the listeners", async () => (await connect(DROPLET, "root", `127.0.0.1:${port}`)) === "open");
     address = await lab.on(DROPLET, "tailscale ip -4");
     const seen = async (user: string, to: string): Promise<[string, string, string]> => [
       user,
@@ -157,9 +160,13 @@ describe("the first boot", () => {
       if (!to.endsWith(":22")) expect(await seen("openclaw", to)).toContain("open");
     }
     expect(await seen("agent", "127.0.0.1:8000")).toContain("open");
+    // Servers of others there have no answer for it; they have one for their own account, and the kernel one for all.
+    for (const port of [8001, 8002]) expect(await seen("agent", `127.0.0.1:${port}`)).not.toContain("open");
+    expect(await seen("openclaw", "127.0.0.1:8001")).toContain("open");
+    expect(await seen("agent", "127.0.0.1:8003")).toContain("Connection refused");
     expect(await seen("_apt", METADATA)).toContain(closed);
     expect(await seen("root", METADATA)).not.toContain(closed);
-    await lab.on(DROPLET, "systemctl stop gateway own");
+    await lab.on(DROPLET, "systemctl stop gateway own mcp other");
   });
 
   it("does not answer SSH from outside in tailnet mode", async () => {
