@@ -116,7 +116,7 @@ function diskError(path: string, error: NodeJS.ErrnoException): Error {
   return fault === undefined ? error : new Error(`${path} cannot be written: ${fault}`, { cause: error });
 }
 
-/** Below this the gateway does not come up again (gateway-start.sh waits for as much). */
+/** Below this the gateway does not come up again (has-room.sh: gateway-start.sh waits for as much). */
 const SPARE_BYTES = 2 ** 24;
 
 /** Files that have to be free for the same: a start and a turn make some, beside what a change brings. */

@@ -3,9 +3,6 @@
 # those for headers of MCP servers. The agents' commands run in another account and see none of it.
 set -euo pipefail
 
-# Bytes. The same as SPARE_BYTES in gateway/apply/tree.ts.
-readonly ROOM=$((16 << 20))
-
 main() {
   local variable name value
   wait_for_room
@@ -23,11 +20,6 @@ wait_for_room() {
   until has_room; do sleep 2; done
 }
 
-# By writing: after an error of the disk it is mounted as "rw" all the same.
-has_room() {
-  local probe
-  [ "$(df --output=avail --block-size=1 . | tail -n 1)" -ge "$ROOM" ] || return 1
-  probe=$(mktemp .probe.XXXXXX 2>/dev/null) && rm "$probe"
-}
+has_room() { /usr/local/lib/hermes/has-room.sh; }
 
 main
