@@ -137,6 +137,26 @@ describe("green means healthy", () => {
   });
 });
 
+it("the gateway listens on loopback alone", async () => {
+  const listeners = await project.droplet("ss -Hltn 'sport = :18789' | awk '{print $4}' | sort");
+  expect(listeners.split("\n")).toEqual(["127.0.0.1:18789", "[::1]:18789"]);
+});
+
+describe("OpenClaw's own security audit", () => {
+  it("finds nothing critical, and no warning that docs/security.md does not explain", async () => {
+    // As root types it.
+    const said = await project.droplet("openclaw security audit --deep --json 2>/dev/null");
+    const { findings } = JSON.parse(said.slice(said.indexOf("{"))) as {
+      findings: { checkId: string; severity: string }[];
+    };
+    const found = findings.filter(({ severity }) => severity !== "info").map(({ checkId }) => checkId);
+    const [, section = ""] = project.read("docs/security.md").split("## What OpenClaw's own audit says");
+    const explained = [...(section.split("\n## ")[0] ?? "").matchAll(/^\| `([\w.]+)`/gm)].map(([, id]) => id);
+    expect(found.sort()).toEqual(explained.sort());
+    expect(findings.filter(({ severity }) => severity === "critical")).toEqual([]);
+  });
+});
+
 it("no secret was found where it must not be, after all of this", async () => {
   expect(await leakedSecrets(project)).toEqual([]);
 });
