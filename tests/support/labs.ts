@@ -11,6 +11,9 @@ import { ProjectCopy, succeeded, type Openclaw } from "./project-copy";
 /** The longest step: a whole start on a busy machine with cold caches. */
 const STEP_MS = 900_000;
 
+/** Which OpenClaw a file gets: before a release HERMES_TEST_OPENCLAW=real, so that the real one is in all of them. */
+const chosen = (openclaw: Openclaw): Openclaw => (process.env["HERMES_TEST_OPENCLAW"] === "real" ? "real" : openclaw);
+
 /** Names each test as it begins: a droplet test may take minutes. */
 function announceTests(): void {
   beforeEach(() => void process.stderr.write(`${expect.getState().currentTestName ?? ""} …\n`));
@@ -23,7 +26,7 @@ function announceTests(): void {
  */
 export function ownLab(openclaw: Openclaw = "real"): ProjectCopy {
   jest.setTimeout(STEP_MS);
-  const project = new ProjectCopy(undefined, openclaw);
+  const project = new ProjectCopy(undefined, chosen(openclaw));
   let dismissJanitor: () => void = () => undefined;
   beforeAll(() => {
     project.restoreFiles();
@@ -52,7 +55,7 @@ function failIfEnded(lastWords: string | undefined): void {
  */
 export function sharedLab(openclaw: Openclaw = "stand-in"): ProjectCopy {
   jest.setTimeout(STEP_MS);
-  const worker = new WorkerLab(openclaw);
+  const worker = new WorkerLab(chosen(openclaw));
   beforeAll(() => worker.take());
   announceTests();
   afterAll(() => worker.giveBack());
