@@ -11,6 +11,7 @@ const { Run, project } = require("./tests/run");
 /** Torture is the last: it writes what it found to its document. */
 const SUITES = [
   { name: "test", command: ["bash", "scripts/test.sh"] },
+  { name: "droplet-real", command: ["env", "HERMES_TEST_OPENCLAW=real", "bash", "scripts/test.sh", "droplet"] },
   { name: "long", command: ["bash", "scripts/test.sh", "long"] },
   { name: "ollama", command: ["bash", "scripts/test-ollama.sh"] },
   { name: "vm", command: ["bash", "scripts/test-vm.sh"] },
