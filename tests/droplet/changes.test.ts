@@ -123,9 +123,9 @@ describe("an edit of SOUL.md", () => {
     });
     expect(await project.ask("who are you")).toContain("SOULMARK-2");
     await project.control("services/openrouter/script", { steps: [] });
-    // The hook sees one when there is one.
+    // The hook sees one when there is one; the test's own question may be another.
     await project.droplet(`/usr/local/bin/node ${program} --version`);
-    expect(await calls()).toMatch(/^--version/);
+    expect(await calls()).toMatch(/^--version/m);
     await project.droplet(`cp -a /root/index.js ${program}; ${acceptTree(VERSION)}`);
   });
 });
@@ -240,15 +240,6 @@ describe("edits that OpenClaw takes hot", () => {
       timeoutMs: 180_000,
     });
     await sessionRemembers();
-    // One that Telegram does not know: the reason comes first, and the gateway is ready with the old one again.
-    const unknown = "8123456789:AAunknown-bot-token-of-the-droplet-test";
-    old.push(unknown);
-    await project.setSecret("telegramBotToken", unknown);
-    const refused = await project.up();
-    expect(refused.code).not.toBe(0);
-    expect(refused.stdout + refused.stderr).toMatch(/failed: telegram: Telegram refuses the bot's token \(401\)/);
-    await project.setSecret("telegramBotToken", bot);
-    succeeded(await project.up());
   });
 });
 
@@ -286,7 +277,7 @@ describe("an edit that restarts the gateway", () => {
 
 describe("a secret that was rotated", () => {
   it("is nowhere on the droplet any more", async () => {
-    expect(old).toHaveLength(5);
+    expect(old).toHaveLength(4);
     // The values are on no command line: the search would find itself.
     const search = (values: string[]) => {
       const encoded = Buffer.from(`${values.join("\n")}\n`).toString("base64");

@@ -292,6 +292,18 @@ describe("bootstrapRevision + 1", () => {
   });
 });
 
+describe("a bot's token that Telegram does not know", () => {
+  it("fails `up`, which says so first, and the gateway is ready with the old one again", async () => {
+    const { telegramToken } = labCredentials(project.lab);
+    await project.setSecret("telegramBotToken", "8123456789:AAunknown-bot-token-of-the-droplet-test");
+    const refused = await project.up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toMatch(/failed: telegram: Telegram refuses the bot's token \(401\)/);
+    await project.setSecret("telegramBotToken", telegramToken);
+    succeeded(await project.up());
+  });
+});
+
 describe("another image", () => {
   it("goes the same way: the preview replaces droplet and tailnet key, and says nothing of the volume", async () => {
     const text = project.read("Pulumi.hermes.yaml");
