@@ -76,7 +76,7 @@ asRoot("hermes sandbox create --ref", () => {
     for (const [ref, wrong] of [
       ["no-such-branch", "git cannot find this commit in the clone"],
       ["0".repeat(40), "git cannot find this commit in the clone"],
-      ["--help", "it is the next flag"],
+      ["--help", "it looks like a flag, and the value is missing"],
     ]) {
       const { code, output } = await world.hermes("sandbox", "create", "x", `--ref=${ref}`);
       expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`--ref is "${ref}": ${wrong}`) });
