@@ -18,7 +18,8 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
   });
   const isClosed = access === "tailnet";
   const entries = isClosed && !Array.isArray(cidrs) ? [] : reader.list(KEY, cidrs, { example: EXAMPLE, isEntry });
-  if (isClosed && (entries.length > 0 || !(isAbsent(cidrs) || Array.isArray(cidrs))))
+  const isSet = Array.isArray(cidrs) ? cidrs.length > 0 : !isAbsent(cidrs);
+  if (isClosed && isSet)
     reader.reject(
       KEY,
       cidrs,

@@ -51,7 +51,7 @@ export interface CheckResult {
  * @param raw values of the `hermes:` namespace by key, without `secrets`.
  */
 export function checkConfig(raw: Record<string, unknown>, context: CheckContext): CheckResult {
-  // The public half of the backups' key, where it was set for the secret one, is none.
+  // Not secret: the public half of the backup key, if someone set it in place of the private half.
   const isSecret = (value: unknown): value is string => typeof value === "string" && !isAgeRecipient(value);
   const reader = new Reader(Object.values(context.secrets).filter(isSecret));
   for (const name of [...(context.meant ?? []), ...rejectUnknown(reader, raw)]) reader.setUnread(`hermes:${name}`);

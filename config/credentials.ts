@@ -60,7 +60,7 @@ const HEADER = /\b(authorization|proxy-authorization|cookie|x-[\w-]*(key|token))
 const PARAMETER = /[?&;#]([\w.-]+)=([^&;\s]+)/g;
 
 /**
- * What of a plain text is a credential, in words; undefined where nothing is. A text that refers to a variable is none.
+ * Says which part of a plain text is a credential; undefined if there is none. A reference to a variable is not one.
  */
 export function credentialIn(text: string): string | undefined {
   if (holdsCredential(text)) return "it holds what looks like an access token or a private key";

@@ -57,6 +57,7 @@ export function reasonOf(error: unknown, timeoutMs: number): string {
   return typeof code === "string" ? code : String(message).slice(0, 200);
 }
 
-export function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}
+export const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const asMap = (value: unknown): Record<string, unknown> => (isMap(value) ? value : {});

@@ -25,7 +25,7 @@ const SECRET_FIX =
 
 const CREDENTIAL_ALLOWED = "Credentials are references into hermes:secrets.";
 
-/** hermes' own: whoever has one of these has the droplet, the gateway or the backups. */
+/** Secrets of hermes itself. Anyone who has one of them controls the droplet, the gateway or the backups. */
 const OWN_SECRETS: readonly string[] = KNOWN_SECRETS.filter((name) => name !== "openrouterApiKey");
 
 /** What the servers say of the stack's secrets. */

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Catalogue } from "../planner/catalogue";
 import { checkConfig, inOrder } from "./check";
 import { KEYS, REQUIRED, type KeyType } from "./keys";
-import { asMap } from "./look-up";
+import { asMap, isMap } from "./look-up";
 import { ConfigError, type Problem } from "./problem";
 import { sharedBucket } from "./shared-bucket";
 import { readStackFile } from "./stackfile";
@@ -58,8 +58,7 @@ export function readSecrets(): Record<string, pulumi.Output<string>> {
 }
 
 function secretValues(): Record<string, unknown> {
-  const value = parse(pulumi.runtime.allConfig()["hermes:secrets"] ?? "{}");
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  return asMap(parse(pulumi.runtime.allConfig()["hermes:secrets"] ?? "{}"));
 }
 
 /** The keys of the `hermes:` namespace, and what is wrong with them as such. */
@@ -96,7 +95,7 @@ function addKey({ raw, problems }: RawConfig, name: string, text: string, isEncr
   const type = (KEYS as Record<string, KeyType>)[name];
   const value = type === "array" || type === "object" || type === undefined ? parse(text) : text;
   if (name === "secrets") {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) problems.push(secretsNoMap);
+    if (!isMap(value)) problems.push(secretsNoMap);
   } else if (!isPlaceholder(name, text)) raw[name] = value;
 }
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { asMap } from "./look-up";
 import { bytesOf, parseStackYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */
@@ -41,8 +42,4 @@ export function hermesKey(key: string): string | undefined {
 function isSecure(value: unknown): boolean {
   const map = asMap(value);
   return Object.keys(map).length === 1 && typeof map["secure"] === "string";
-}
-
-function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -1,5 +1,6 @@
 // Keys that hermes does not know: what each may have been meant for.
 import { KEY_NAMES } from "./keys";
+import { isMap } from "./look-up";
 import { allNearest, editDistance, nearest } from "./nearest";
 import type { Problem } from "./problem";
 import { how } from "./secrets";
@@ -64,10 +65,10 @@ export function unknownKey(name: string, value: unknown): UnknownKey {
   const home = BELONGS[nearest(name, Object.keys(BELONGS)) ?? ""];
   const meant = nearest(name, KEY_NAMES);
   // A map is the key itself under another name, not one value of it.
-  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && meant !== undefined;
+  const isRenamed = meant !== undefined && isMap(value);
   const isNearer =
     home !== undefined &&
-    !isMap &&
+    !isRenamed &&
     (meant === undefined || distanceTo(home, name) < editDistance(lower(name), lower(meant)));
   if (isNearer) {
     const [top = "", ...path] = home.split(".");

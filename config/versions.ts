@@ -113,22 +113,29 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
   return { url: url ?? "", sha256: sha256 ?? "" };
 }
 
-/** The name of a file of nodejs.org tells what is in it. Another name is that of a mirror, and can be anything. */
+/** What the name of a file of nodejs.org tells of it. Another name is that of a mirror, and can be anything. */
+const NODE_FILE = /\/node-v([^/]*?)-([a-z0-9]+-[a-z0-9]+)\.(tar\.\w+|zip)$/;
+
 function checkNodeUrl(reader: Reader, key: string, url: string, version: string): void {
-  const [, named = "", platform, archive] = /\/node-v([^/]*?)-([a-z0-9]+-[a-z0-9]+)\.(tar\.\w+|zip)$/.exec(url) ?? [];
-  const wrong =
-    named === ""
-      ? undefined
-      : platform !== "linux-x64"
-        ? `it is Node for ${platform}, and droplets are linux-x64`
-        : archive !== "tar.xz"
-          ? `it is a .${archive}, and the droplet unpacks a .tar.xz`
-          : named !== "{version}" && version !== "" && named !== version
-            ? `it is Node ${named}, and hermes:node.version is ${version}`
-            : undefined;
+  const [, named = "", platform = "", archive = ""] = NODE_FILE.exec(url) ?? [];
+  const wrong = named === "" ? undefined : nodeFileFault({ named, platform, archive }, version);
   if (wrong === undefined) return;
   const right = url.replace(/node-v[^/]*$/, "node-v{version}-linux-x64.tar.xz").replace(`/v${named}/`, "/v{version}/");
   reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${right}.`);
+}
+
+interface NodeFile {
+  named: string;
+  platform: string;
+  archive: string;
+}
+
+function nodeFileFault({ named, platform, archive }: NodeFile, version: string): string | undefined {
+  if (platform !== "linux-x64") return `it is Node for ${platform}, and droplets are linux-x64`;
+  if (archive !== "tar.xz") return `it is a .${archive}, and the droplet unpacks a .tar.xz`;
+  // A version that is wrong is told already.
+  const isRight = [version, "{version}"].includes(named) || version === "";
+  return isRight ? undefined : `it is Node ${named}, and hermes:node.version is ${version}`;
 }
 
 function readOpenclawSource(reader: Reader, key: string, value: unknown, version: string): SourcesConfig["openclaw"] {

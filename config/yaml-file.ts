@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { load } from "js-yaml";
+import { isMap } from "./look-up";
 
 /** A YAML file that cannot be read. Its message quotes nothing of the file, which may hold secrets. */
 export class UnreadableYaml extends Error {
@@ -60,9 +61,6 @@ export function parseStackYaml(content: Uint8Array | string, name: string): Reco
     throw new UnreadableYaml(name, "its config is not a map of keys to values", fix);
   return file;
 }
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function decoded(content: Uint8Array, name: string): string {
   const [first, second] = content;

@@ -74,7 +74,7 @@ export async function runInRoot(lab: Lab, record: DropletRecord, command: string
   const apart = ["unshare", "--mount", "--propagation=private", "sh", "-euc", IN_ROOT, "sh", root, ...mounts, "--"];
   // The caller's own temporary folder does not exist in there.
   await run([...apart, ...command], { input, env: { TMPDIR: "/tmp" } });
-  for (const { upper } of layers) await run(["rm", "--recursive", "--force", `${upper}.work`]);
+  await run(["rm", "--recursive", "--force", ...layers.map(({ upper }) => `${upper}.work`)]);
 }
 
 /** systemd-nspawn looks for this file before anything is laid over. */
