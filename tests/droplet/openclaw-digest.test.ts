@@ -61,8 +61,11 @@ describe("a registry that serves something else under the same version", () => {
   it("would have been seen to run", async () => {
     await lab({ forgery: "other bytes" });
     await project.droplet(
-      `export NODE_USE_SYSTEM_CA=1 && mkdir /tmp/forged && cd /tmp/forged && npm pack --silent openclaw@${await version()} >&2
-       tar --extract --gzip --file openclaw-*.tgz && node package/openclaw.mjs --version >&2; rm -rf /tmp/forged`,
+      `set -e; export NODE_USE_SYSTEM_CA=1; mkdir /tmp/forged; cd /tmp/forged
+       npm pack --silent openclaw@${await version()} >&2
+       tar --extract --gzip --file openclaw-*.tgz
+       node package/openclaw.mjs --version >&2
+       rm -rf /tmp/forged`,
     );
     expect(await lab({})).toMatchObject({ forgedWasRun: true });
   });
