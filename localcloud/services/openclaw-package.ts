@@ -28,10 +28,13 @@ export const FORGERIES: readonly Forgery[] = ["other bytes", "an older program",
 /** What a forged program asks the registry for as soon as it runs, and so does its script of npm's. */
 export const FORGED_WAS_RUN = "/-/forged-openclaw-was-run";
 
+/** In a block of its own: the program that follows has names of its own. */
 const TELL = `
-const { execFileSync } = await import("node:child_process");
-const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
-await fetch(new URL("${FORGED_WAS_RUN}", registry)).catch(() => undefined);
+{
+  const { execFileSync } = await import("node:child_process");
+  const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
+  await fetch(new URL("${FORGED_WAS_RUN}", registry)).catch(() => undefined);
+}
 `;
 
 /** The fields of a package document that npm reads when it installs, and those that hermes looks at. */
