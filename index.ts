@@ -1,6 +1,5 @@
 // Configuration in, hermes out.
 import * as pulumi from "@pulumi/pulumi";
-import { refuseLockout, sayChanges } from "./changes";
 import { Hermes } from "./components";
 import {
   endWithEngine,
@@ -12,12 +11,20 @@ import {
   wantedOpenclaw,
   withPlainErrors,
 } from "./config";
-import { accountFrom } from "./digitalocean/account";
-import { checkChain, loadModels, sayChain } from "./models";
+import { accountFrom } from "./lib/digitalocean/account";
+import {
+  checkChain,
+  checkRelease,
+  loadModels,
+  loadRelease,
+  refuseLockout,
+  sayChain,
+  sayChanges,
+  sayRelease,
+} from "./operations/preflight";
+import { alone, refuseMoved, refuseShared, refuseStrays, restoreBotTags, straysIn, survey } from "./operations/sweep";
 import { plan, summary } from "./planner";
 import { closedGate, policyOf } from "./policy/gate";
-import { checkRelease, loadRelease, sayRelease } from "./releases";
-import { refuseMoved, refuseShared, refuseStrays, restoreBotTags, straysIn, survey } from "./sweep";
 
 endWithEngine();
 const finishWith = failUnlessFinished();
@@ -48,7 +55,10 @@ export = async () =>
     await sayChanges(seen, { config, chosen, catalogue });
     const whenSilent = await refuseLockout(seen, config, secrets);
     openGate(await policyOf(config, { catalogue, models, secrets }));
-    const hermes = new Hermes(config.stack, { config, plan: chosen, secrets, account, whenSilent });
+    const hermes = new Hermes(config.stack, {
+      ...{ config, plan: chosen, secrets, account, whenSilent },
+      soleDroplet: (id) => alone(account, id),
+    });
     finishWith(hermes.outputs);
     return hermes.outputs;
   });

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config";
 import { UnreadableYaml } from "../config/yaml-file";
-import { CommandError, EXIT } from "./output";
+import { CommandError, EXIT } from "../lib/output";
 
 /** What a command ended with that is not a bug: a message for people, and the exit code. Undefined for a bug. */
 export function failureOf(error: unknown): Pick<CommandError, "message" | "code"> | undefined {

@@ -1,11 +1,19 @@
 import type { Command } from "commander";
-import type { Account } from "../digitalocean/account";
-import { bakedImages, contentsOf, imagesOfDroplets, judge, removeImage, type BakedImage, type Judged } from "../images";
-import { addBakeCommand, asCloudFailure, imageAccount } from "./bake";
-import { wholeNumber } from "./flags";
-import { EXIT } from "./output";
-import { stackValues } from "./plan/stack-values";
-import { projectFolder, stacksWithFile } from "./project";
+import type { Account } from "../lib/digitalocean/account";
+import { EXIT } from "../lib/output";
+import {
+  bakedImages,
+  contentsOf,
+  imagesOfDroplets,
+  judge,
+  removeImage,
+  type BakedImage,
+  type Judged,
+} from "../operations/images";
+import { addBakeCommand, asCloudFailure, imageAccount } from "../operations/images/bake";
+import { stackValues } from "../operations/plan/stack-values";
+import { wholeNumber } from "../operations/stack/input";
+import { projectFolder, stacksWithFile } from "../operations/stack/project";
 
 export function addImageCommands(hermes: Command): void {
   const image = hermes.command("image").description("Manage baked images, from which sandboxes start faster");
@@ -90,14 +98,14 @@ function inWords({ name, minDiskGiB }: BakedImage): string {
 /** Pure: what a person reads. */
 export const listText = (images: readonly Judged[]): string =>
   images.length === 0
-    ? "there is no baked image. Make one: hermes image bake\n"
+    ? "there is no baked image. Make one: ./hermes image bake\n"
     : images.map((image) => `${line(image)}${image.kept === undefined ? "" : `, ${image.kept}`}\n`).join("");
 
 /** Pure: what a person reads. */
 export function pruneText({ found, removed, kept }: PruneReport): string {
   const gone = new Set(removed.map(({ id }) => id));
-  const fate = (image: Judged): string => image.kept ?? (gone.has(image.id) ? "removed" : "not removed");
-  const next = found.length > removed.length ? "remove them: hermes image prune --yes\n" : "";
-  const lines = [...kept, ...found].map((image) => `${line(image)}: ${fate(image)}\n`);
+  const outcome = (image: Judged): string => image.kept ?? (gone.has(image.id) ? "removed" : "not removed");
+  const next = found.length > removed.length ? "remove them: ./hermes image prune --yes\n" : "";
+  const lines = [...kept, ...found].map((image) => `${line(image)}: ${outcome(image)}\n`);
   return `${lines.join("") || "there is no baked image\n"}${next}`;
 }

@@ -1,201 +1,31 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
-import { Writable } from "node:stream";
-import { utils } from "ssh2";
-import { asMap } from "../config/look-up";
-import { secretProblem } from "../config/secrets";
-import { newKeyPair } from "./age";
-import { checkFlags, checkInit, wantedSecrets, type InitOptions } from "./init-input";
-import { CommandError, EXIT } from "./output";
-import { pathOf, stackFile } from "./project";
-import { pulumiOutput, runPulumi } from "./pulumi";
-import { stackOutputs } from "./stack";
+import type { Command } from "commander";
+import { table } from "../lib/output";
+import { init } from "../operations/init/init";
+import type { InitOptions } from "../operations/init/input";
 
-/** A secret that somebody else gave out; hermes can only ask for it. */
-interface AskedSecret {
-  name: string;
-  environment: string;
-  question: string;
+export function addInitCommand(hermes: Command): void {
+  hermes
+    .command("init")
+    .description("Create a stack and its keys; prompts for values that are not in the environment")
+    .option("--stack <name>", "name of the stack", "hermes")
+    .option("--access <mode>", "tailnet (default) or ssh")
+    .option("--admin-cidr <cidr...>", "with --access ssh: addresses that may connect to port 22")
+    .option("--telegram-owner <id>", "Telegram user id of the owner; enables the Telegram channel")
+    .option("--rotate <secret...>", "replace these secrets")
+    .option("--json", "one JSON document on stdout")
+    .action(runInit);
 }
 
-const OPENROUTER: AskedSecret = {
-  name: "openrouterApiKey",
-  environment: "OPENROUTER_API_KEY",
-  question: "OpenRouter API key (openrouter.ai/keys; set a credit limit on it)",
-};
-const TELEGRAM: AskedSecret = {
-  name: "telegramBotToken",
-  environment: "TELEGRAM_BOT_TOKEN",
-  question: "Telegram bot token (from @BotFather)",
-};
-
-/** 256 bits, as OpenClaw's own tokens. */
-const newToken = (): string => randomBytes(32).toString("hex");
-
-/** An OpenSSH ed25519 private key. */
-export function newKey(comment: string): string {
-  const key = utils.generateKeyPairSync("ed25519", { comment }).private;
-  // ssh2 1.17 makes one in some two hundred that nobody can read, itself included.
-  return utils.parseKey(key) instanceof Error ? newKey(comment) : key;
-}
-
-/** Secrets that hermes makes itself, by name. */
-export const MADE: Record<string, () => string> = {
-  gatewayToken: newToken,
-  deployKey: () => newKey("hermes-deploy"),
-  hostKey: () => newKey("hermes-host"),
-};
-
-/** Makes the stack if it is not there, its keys, and asks for what only the user knows. Existing secrets stay. */
-export async function init(options: InitOptions): Promise<{ stack: string; set: string[]; kept: string[] }> {
-  const { stack } = options;
-  checkFlags(options);
-  await refuseLockout(options);
-  const isNew = (await runPulumi(["stack", "select", stack])).code !== 0;
-  const config = isNew ? fileConfig(stack) : await stackConfig(stack);
-  checkInit(options, config);
-  const present = new Set(isNew ? Object.keys(asMap(config["hermes:secrets"])) : await presentSecrets(stack));
-  const wanted = wantedSecrets(options, config);
-  const values = await newSecrets(wanted, present, new Set(options.rotate));
-  // The secret half of a recipient may be kept elsewhere. A new pair would make backups that its owner cannot open.
-  const hasRecipient = asMap(config["hermes:backup"])["recipient"] !== undefined;
-  const pair = present.has("backupKey") || hasRecipient ? undefined : newKeyPair();
-  const write = (): Promise<void> =>
-    writeStack(options, { ...values, ...(pair && { backupKey: pair.identity }) }, pair?.recipient);
-  await (isNew ? inNewStack(stack, write) : write());
-  const set = [...Object.keys(values), ...(pair === undefined ? [] : ["backupKey"])];
-  return { stack, set, kept: wanted.filter((name) => !set.includes(name)) };
-}
-
-/** Everything was checked and asked for before: what is written is whole. */
-async function writeStack(options: InitOptions, secrets: Record<string, string>, recipient?: string): Promise<void> {
-  const onStack = ["--stack", options.stack];
-  if (options.access !== undefined) await setConfig(onStack, "hermes:access", options.access);
-  for (const [index, cidr] of (options.adminCidr ?? []).entries())
-    await setConfig(onStack, `hermes:adminCidrs[${index}]`, cidr, ["--path"]);
-  if (options.telegramOwner !== undefined)
-    await setConfig(onStack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
-  for (const [name, value] of Object.entries(secrets))
-    await setConfig(onStack, `hermes:secrets.${name}`, value, ["--path", "--secret"]);
-  // Both halves together. Without age on this machine there is no pair, and backups are refused until there is one.
-  if (recipient !== undefined) await setConfig(onStack, "hermes:backup.recipient", recipient, ["--path"]);
-}
-
-/** A stack that did not come to be leaves nothing: neither itself nor a change of its file. */
-async function inNewStack(stack: string, write: () => Promise<void>): Promise<void> {
-  const path = pathOf(stack);
-  const before = existsSync(path) ? readFileSync(path) : undefined;
-  // Outside of what is undone: it also fails if the stack exists after all.
-  await pulumiOutput(["stack", "init", stack]);
-  try {
-    await write();
-  } catch (error) {
-    await runPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", stack]);
-    if (before === undefined) rmSync(path, { force: true });
-    else writeFileSync(path, before);
-    throw error;
-  }
-}
-
-/**
- * A key of SSH that is set anew is one that the running droplet does not know.
- *
- * @throws CommandError for the keys that are rotated in two steps, once there is a droplet
- */
-async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void> {
-  const name = rotate.find((each) => each === "deployKey" || each === "hostKey");
-  if (name === undefined || (await stackOutputs({ stack }).catch(() => undefined)) === undefined) return;
-  throw new CommandError(
-    `the droplet would not let this machine in with a new ${name}.\n` +
-      `  In two steps, without an interruption: hermes rotate ${name}\n` +
-      `  If the old one is lost: hermes rotate ${name} --lost; pulumi up (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST)`,
-    EXIT.refused,
+async function runInit(options: InitOptions): Promise<void> {
+  const result = await init(options);
+  if (options.json === true) return void process.stdout.write(`${JSON.stringify(result)}\n`);
+  const list = (names: string[]): string => (names.length === 0 ? "none" : names.join(", "));
+  process.stdout.write(
+    `${table([
+      ["stack", result.stack],
+      ["secrets set", list(result.set)],
+      ["secrets kept", list(result.kept)],
+      ["next", "set DIGITALOCEAN_TOKEN and the Tailscale credentials, then: pulumi up"],
+    ])}\n`,
   );
-}
-
-/** Values for the secrets that are missing or to be rotated. An existing secret is replaced only on request. */
-async function newSecrets(
-  wanted: readonly string[],
-  present: ReadonlySet<string>,
-  rotate: ReadonlySet<string>,
-): Promise<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const name of wanted) if (!present.has(name) || rotate.has(name)) values[name] = await valueOf(name);
-  return values;
-}
-
-/** Makes a secret anew, or asks for it. */
-export async function valueOf(name: string): Promise<string> {
-  const make = MADE[name];
-  if (make !== undefined) return make();
-  return await ask(name === TELEGRAM.name ? TELEGRAM : OPENROUTER);
-}
-
-/** Values travel on stdin, never as an argument. */
-export async function setConfig(stack: string[], key: string, value: string, flags: string[] = []): Promise<void> {
-  await pulumiOutput(["config", "set", key, ...stack, ...flags], { stdin: value });
-}
-
-/** What the file of a stack says that the backend does not have. */
-const fileConfig = (stack: string): Record<string, unknown> => asMap(stackFile(stack)?.config);
-
-/** The plain values of a stack, as the engine knows them wherever its file is. */
-async function stackConfig(stack: string): Promise<Record<string, unknown>> {
-  type Value = { value?: unknown; objectValue?: unknown };
-  const values = JSON.parse(await pulumiOutput(["config", "--json", "--stack", stack])) as Record<string, Value>;
-  return Object.fromEntries(Object.entries(values).map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
-}
-
-/**
- * Names of the secrets that a stack has, as the engine knows them.
- *
- * @throws CommandError if the secrets cannot be read: an existing secret is never treated as missing
- */
-async function presentSecrets(stack: string): Promise<string[]> {
-  const { code, stdout, stderr } = await runPulumi(["config", "get", "--path", "hermes:secrets", "--stack", stack]);
-  if (code !== 0 && /configuration key '.*' not found/.test(stderr + stdout)) return [];
-  try {
-    if (code === 0) return Object.keys(asMap(JSON.parse(stdout)));
-  } catch {
-    // A parser's message would quote what it read.
-  }
-  throw new CommandError(
-    `the secrets of stack ${stack} cannot be read, so nothing was changed.\n` +
-      `  Is the passphrase (PULUMI_CONFIG_PASSPHRASE) the stack's? Look: pulumi config get --path hermes:secrets --stack ${stack}`,
-    EXIT.input,
-  );
-}
-
-async function ask(secret: AskedSecret): Promise<string> {
-  const given = process.env[secret.environment];
-  if (given !== undefined && given !== "") return checked(secret, given, `The value is from ${secret.environment}.`);
-  if (!process.stdin.isTTY) {
-    throw new CommandError(
-      `${secret.name} is missing, and there is no terminal to ask on; nothing was changed.\n  Put it into ${secret.environment} and run the command again.`,
-      EXIT.input,
-    );
-  }
-  return checked(secret, await askHidden(`${secret.question}: `), "Nothing was changed.");
-}
-
-/** By the rules of the configuration. @throws CommandError without the value */
-function checked({ name }: AskedSecret, value: string, more: string): string {
-  const problem = secretProblem(name, value);
-  if (problem === undefined) return value;
-  throw new CommandError(`${problem.wrong}. ${more}\n  ${problem.allowed}\n  ${problem.fix}`, EXIT.input);
-}
-
-async function askHidden(question: string): Promise<string> {
-  process.stderr.write(question);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
-  try {
-    const answer = (await terminal.question("")).trim();
-    if (answer === "") throw new CommandError("nothing was typed: run hermes init again", EXIT.input);
-    return answer;
-  } finally {
-    terminal.close();
-    process.stderr.write("\n");
-  }
 }

@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { StatusReport } from "../gateway/status";
+import { CommandError, EXIT, Progress, table } from "../lib/output";
+import { resourceLines } from "../lib/pulumi";
 import { control } from "../localcloud/control";
 import { dropletCommand, dropletIds } from "../localcloud/droplets";
 import {
   asOperator,
   bringUp,
   daemonRuns,
-  hindrance,
+  missingRequirement,
   operatorEnvironment,
   remains,
   tearDown,
@@ -15,11 +18,8 @@ import {
 import { describeEngine, ensurePrograms } from "../localcloud/engine";
 import { runAttached, runCaptured, STACK, type ExecResult } from "../localcloud/exec";
 import { labOf, type Lab } from "../localcloud/lab";
-import { oneOf } from "./flags";
-import { CommandError, EXIT, Progress, table } from "./output";
-import { resourceLines } from "./pulumi";
-import type { StackOutputs } from "./stack";
-import type { StatusReport } from "../remote/gateway-status";
+import { oneOf } from "../operations/stack/input";
+import type { StackOutputs } from "../operations/stack/reach";
 
 const PROJECT = join(__dirname, "..");
 
@@ -39,7 +39,7 @@ export function addLocalCommands(hermes: Command): void {
     .action(status);
   local
     .command("exec")
-    .description("Run a command in the operator's environment: hermes local exec -- pulumi preview")
+    .description("Run a command in the operator's environment: ./hermes local exec -- pulumi preview")
     .argument("<command...>")
     .passThroughOptions()
     .allowUnknownOption()
@@ -63,7 +63,7 @@ export function addLocalCommands(hermes: Command): void {
 }
 
 function checkedLab(): Lab {
-  const problem = hindrance();
+  const problem = missingRequirement();
   if (problem !== undefined) throw new CommandError(problem, EXIT.refused);
   return currentLab();
 }
@@ -84,7 +84,7 @@ async function up(): Promise<void> {
   for (const line of describeEngine(programs)) process.stderr.write(`  ${line}\n`);
   const run = (command: string[], onLine?: (line: string) => void): Promise<ExecResult> => inLab(lab, command, onLine);
   progress.begin(`stack ${STACK}`);
-  await expectSuccess(run(["node", join(PROJECT, "cli/hermes.js"), "init", "--stack", STACK]), "hermes init");
+  await expectSuccess(run(["node", join(PROJECT, "cli/hermes.js"), "init", "--stack", STACK]), "./hermes init");
   progress.begin("pulumi up");
   await expectSuccess(
     run(["pulumi", "up", "--yes", "--skip-preview", "--stack", STACK], resourceLines(progress)),
@@ -98,8 +98,8 @@ async function up(): Promise<void> {
 }
 
 const LOOK_AROUND = `
-look around     npx hermes local status | exec -- pulumi preview | shell | logs | env
-take it down    npx hermes local down
+look around     ./hermes local status | exec -- pulumi preview | shell | logs | env
+take it down    ./hermes local down
 `;
 
 async function summaryOf(run: (command: string[]) => Promise<ExecResult>): Promise<string> {
@@ -116,7 +116,7 @@ async function summaryOf(run: (command: string[]) => Promise<ExecResult>): Promi
     ["tailnet", `${outputs.tailnet.name}, ${outputs.tailnet.address}`],
     ["openclaw", `${outputs.openclaw.version}, ready`],
     ["agent", `${turn?.text ?? "no answer"} (${turn?.model ?? "no model"})`],
-    ["tunnel", "npx hermes local exec -- npx hermes tunnel"],
+    ["tunnel", "./hermes local exec -- ./hermes tunnel"],
   ]);
 }
 

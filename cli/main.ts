@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
+import { EXIT } from "../lib/output";
 import { failureOf } from "./failure";
-import { EXIT } from "./output";
 import { program } from "./program";
 
 async function main(): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { shellOverSsh, streamOverSsh } from "../remote/stream";
-import { asCloudFailure, here, type Surroundings } from "./operate";
-import { ScrubbedLines, secretScrubber } from "./scrub";
-import type { StackOptions } from "./stack";
+import { shellOverSsh, streamOverSsh } from "../lib/ssh/stream";
+import type { StackOptions } from "../operations/stack/reach";
+import { ScrubbedLines, secretScrubber } from "../operations/stack/scrub";
+import { asCloudFailure, here, type Surroundings } from "../operations/stack/surroundings";
 
 export function addSshCommand(hermes: Command): void {
   // So that the options of what runs on the droplet are its own.

@@ -1,14 +1,15 @@
 import type { Command } from "commander";
-import { stackName } from "../config/names";
-import { changeFrom, forgeFrom, ForgeApi, reviewOf, sealKey, type ForgeFlags } from "../forge";
-import { differences, isIdle, planDigest, type PlanDigest } from "../report/digest";
-import { matching } from "./flags";
-import { eventOf, withForgeFlags } from "./forge/flags";
-import { allSecrets, previewOf } from "./forge/stack";
-import { CommandError, EXIT } from "./output";
-import { runPulumi } from "./pulumi";
-import { secretScrubber } from "./scrub";
-import { selected, type StackOptions } from "./stack";
+import { stackName } from "../lib/names";
+import { CommandError, EXIT } from "../lib/output";
+import { runPulumi } from "../lib/pulumi";
+import { differences, isIdle, planDigest, type PlanDigest } from "../operations/review/digest";
+import { changeFrom, forgeFrom, ForgeApi, reviewOf, sealKey, type ForgeFlags } from "../operations/review/forge";
+import { eventOf } from "../operations/review/forge/event";
+import { allSecrets, previewOf } from "../operations/review/forge/stack";
+import { matching } from "../operations/stack/input";
+import { selected, type StackOptions } from "../operations/stack/reach";
+import { secretScrubber } from "../operations/stack/scrub";
+import { withForgeFlags } from "./forge-flags";
 
 interface UpOptions extends StackOptions, ForgeFlags {
   /** true: the one in the report under the pull request that brought the commit. */
@@ -37,7 +38,7 @@ async function up(
 ): Promise<number> {
   if (options.reviewed === undefined)
     throw new CommandError(
-      "--reviewed is missing: hermes up makes what was reviewed, and nothing else. Without a review, run pulumi up.",
+      "--reviewed is missing: ./hermes up makes what was reviewed, and nothing else. Without a review, run pulumi up.",
       EXIT.usage,
     );
   if (typeof options.reviewed === "string") checkDigest(options.reviewed);
@@ -57,7 +58,7 @@ const checkDigest = (digest: string): string =>
   matching("--reviewed", digest, {
     pattern: /^[0-9a-f]{12,64}$/,
     allowed: "A digest as a report ends with, at least its first 12 hexadecimal digits.",
-    fix: "Copy it from the end of the report: hermes report",
+    fix: "Copy it from the end of the report: ./hermes report",
   });
 
 /** What was looked at; without its steps where only its digest was said. */
@@ -92,7 +93,7 @@ export function compare(reviewed: Reviewed, plan: PlanDigest): void {
       ...lines.map((line) => `  ${line}`),
       `  Reviewed: ${reviewed.digest.slice(0, 16)}. Now: ${plan.digest.slice(0, 16)}.`,
       "  Something came between: another merge, or an `up` by hand. Look at what it would be now",
-      "  (hermes report), and if you want that: hermes up --reviewed DIGEST, or a new pull request.",
+      "  (./hermes report), and if you want that: ./hermes up --reviewed DIGEST, or a new pull request.",
     ].join("\n"),
     EXIT.refused,
   );

@@ -1,9 +1,10 @@
 import type * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
 import { endProgram } from "../config/report";
-import { AccountError, isMap, type Account, type Entry } from "../digitalocean/account";
-import { accountFaults, notAsDeclaredText, type Declared, type InAccount } from "../digitalocean/as-declared";
-import { providerRules } from "../digitalocean/firewall-text";
+import { AccountError, type Account, type Entry } from "../lib/digitalocean/account";
+import { providerRules } from "../lib/digitalocean/firewall-text";
+import { isMap } from "../lib/maps";
+import { accountFaults, notAsDeclaredText, type Declared, type InAccount } from "./account-faults";
 import type { FirewallRules } from "./firewall-rules";
 
 export interface AsDeclaredArgs {

@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { inert, plainError } from "../config/report";
-import { driftProblem, fallbackWarning, gatewayStatus, mcpWarning, type GatewayStatus } from "../remote/gateway-status";
-import type { SshTarget } from "../remote/ssh";
+import { driftProblem, fallbackWarning, gatewayStatus, mcpWarning, type GatewayStatus } from "../gateway/status";
+import type { SshTarget } from "../lib/ssh/connection";
 import { after } from "./after";
 
 /** How the gateway was when `up` looked. */

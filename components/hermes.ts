@@ -3,9 +3,7 @@ import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
 import { bootstrapInput, privateTargets, renderNftables, renderUserData, userDataDigest } from "../cloud-init";
 import { resourceNames, type HermesConfig } from "../config";
-import { publicKeyOf } from "../config/public-key";
 import { botTag, sandboxTags } from "../config/sandbox";
-import type { Account } from "../digitalocean/account";
 import {
   activateBundle,
   configBundle,
@@ -17,12 +15,13 @@ import {
   type BundleFile,
 } from "../gateway/bundle";
 import { applyProgram, gatewayFiles, unitMemory } from "../gateway/files";
+import { chainOf } from "../gateway/model-chain";
 import { backupSecretNames, gatewaySecretNames } from "../gateway/secret-names";
 import { readWorkspaces } from "../gateway/workspace";
-import { chainOf } from "../models/chain";
+import type { Account } from "../lib/digitalocean/account";
+import { tunnelCommand } from "../lib/ssh/host-key";
+import { publicKeyOf } from "../lib/ssh/public-key";
 import type { Plan } from "../planner";
-import { tunnelCommand } from "../remote/host-key";
-import { alone } from "../sweep";
 import { asDeclared } from "./as-declared";
 import { birthOf, bootstrapId } from "./bootstrap-id";
 import { firewallRules } from "./firewall-rules";
@@ -41,8 +40,13 @@ export interface HermesArgs {
   plan: Plan;
   /** The stack's secrets by name. */
   secrets: Record<string, pulumi.Output<string>>;
-  /** Where a second droplet is looked for; absent (no token): nowhere. */
+  /** Where the droplet, firewall and volume are compared with what the stack declares; absent (no token): nowhere. */
   account?: Account | undefined;
+  /**
+   * Resolves to the droplet's id once no other droplet carries the stack's tag.
+   * @default the id, unchecked
+   */
+  soleDroplet?: (id: pulumi.Output<string>) => pulumi.Output<string>;
   /** What `up` ends with where the droplet does not answer SSH; absent: it may be restarting, and is waited for. */
   whenSilent?: string | undefined;
 }
@@ -105,7 +109,7 @@ export class Hermes extends pulumi.ComponentResource {
     const { size, region, image, volumeGiB } = config;
     const wanted = { size, region, image, volumeGiB, rules, firewallTag: names.tag, tags: [names.tag, ...moreTags] };
     const found = { account: args.account, firewall: perimeter.firewall, volume: host.volume, wanted };
-    const only = asDeclared(found, alone(args.account, droplet.id));
+    const only = asDeclared(found, args.soleDroplet?.(droplet.id) ?? droplet.id);
     const node = new TailnetNode(
       name,
       { tag, hostname, dropletId: only, keyId: tailnet.keyId, lasting: config.volumeGiB > 0, ...dial },

@@ -1,11 +1,11 @@
 import { join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { publicKeyOf } from "../config/public-key";
 import { endProgram } from "../config/report";
-import { shownKey, type Adoption } from "../remote/adopt";
-import { isExpected, wrongKey } from "../remote/host-key";
-import { addressOf, type SshTarget } from "../remote/ssh";
+import { shownKey, type Adoption } from "../lib/ssh/adopt";
+import { addressOf, type SshTarget } from "../lib/ssh/connection";
+import { isExpected, wrongKey } from "../lib/ssh/host-key";
+import { publicKeyOf } from "../lib/ssh/public-key";
 import { after } from "./after";
 
 export interface HostKeyArgs {
@@ -25,7 +25,7 @@ export interface HostKeyArgs {
 
 /** The project, as seen from the program: a whole path would stand in the state. */
 const HERE = relative(process.cwd(), join(__dirname, "..")) || ".";
-const COMMAND = "node remote/main.js host-key";
+const COMMAND = "node lib/ssh/main.js host-key";
 
 /** The droplet's SSH identity: exists once the droplet shows the stack's host key. Nothing secret is sent before. */
 export class HostKey extends pulumi.ComponentResource {

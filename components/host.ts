@@ -1,6 +1,6 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
-import { fingerprintOf } from "../config/public-key";
+import { fingerprintOf } from "../lib/ssh/public-key";
 
 export interface HostArgs {
   /** Name of the droplet. */

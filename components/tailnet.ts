@@ -2,7 +2,7 @@ import { join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tailscale from "@pulumi/tailscale";
-import type { JoinedNode } from "../tailnet/nodes";
+import type { JoinedNode } from "../lib/tailnet/nodes";
 
 /**
  * Where the commands run: the project, as seen from the program. Never the whole path: it stands in the state, where
@@ -111,7 +111,7 @@ export class TailnetNode extends pulumi.ComponentResource {
 }
 
 /** Arguments are checked configuration (labels, tags, addresses): none needs quoting. */
-const tailnetCommand = (args: string[]): string => ["node", "tailnet/main.js", ...args].join(" ");
+const tailnetCommand = (args: string[]): string => ["node", "lib/tailnet/main.js", ...args].join(" ");
 
 const evictCommand = ({ hostname, tag }: { hostname: string; tag: string }): string =>
   tailnetCommand(["evict", "--hostname", hostname, "--tag", tag]);

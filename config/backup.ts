@@ -64,7 +64,7 @@ function readSchedule(reader: Reader, key: string, value: unknown): string | und
 const RECIPIENT_ALLOWED = "An age recipient (age1…): the public half of the key that backups are encrypted for.";
 
 function readRecipient(reader: Reader, key: string, value: unknown): string | undefined {
-  const fix = "Run hermes init to create a key pair. If you already have a key, age-keygen -y prints its recipient.";
+  const fix = "Run ./hermes init to create a key pair. If you already have a key, age-keygen -y prints its recipient.";
   if (typeof value === "string" && /^\s*AGE-SECRET-KEY-/i.test(value)) {
     const wrong = "it is the secret half of a key, in plain text";
     const derived = recipientOf(value.trim());

@@ -1,15 +1,15 @@
+import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "../lib/names";
 import type { Catalogue } from "../planner/catalogue";
 import { readAccess } from "./access";
-import { readAgents } from "./agents";
 import { isAgeRecipient } from "./age-key";
+import { readAgents } from "./agents";
 import { readBackup } from "./backup";
 import { hidesCredential } from "./credentials";
 import { DEFAULTS, KEY_NAMES } from "./keys";
+import { checkLocalModel, checkMemory, readLocalModel, readOllama } from "./local-model";
 import { readMachine } from "./machine";
 import { readMcpServers } from "./mcp";
-import { checkLocalModel, checkMemory, readLocalModel, readOllama } from "./local-model";
 import { readModels } from "./models";
-import { baseName, HOSTNAME_MAX, resourceNames, VOLUME_NAME_MAX } from "./names";
 import { checkBudget, readPolicy } from "./policy";
 import { checkPorts } from "./ports";
 import type { Problem } from "./problem";
@@ -19,9 +19,9 @@ import { checkSecrets } from "./secrets";
 import type { HermesConfig, TailnetConfig, TelegramConfig } from "./types";
 import { unknownKey } from "./unknown-keys";
 import { readUrl } from "./urls";
-import { readByYaml11 } from "./yaml";
 import { readNode, readOpenclaw, readSources } from "./versions";
 import type { Workspace } from "./workspace";
+import { readByYaml11 } from "./yaml";
 
 /** What the rules look at beside the values of the file. */
 export interface CheckContext {

@@ -1,7 +1,7 @@
 export { loadCatalogue } from "./catalogue";
 export { checkConfig, type CheckContext } from "./check";
 export { endWithEngine, failUnlessFinished } from "./engine-process";
-export { resourceNames } from "./names";
+export { resourceNames } from "../lib/names";
 export { ConfigError, formatProblems, type Problem } from "./problem";
 export { readConfig, readSecrets, wantedOpenclaw } from "./read";
 export { withPlainErrors } from "./report";

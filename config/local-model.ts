@@ -1,12 +1,12 @@
+import { nearest } from "../lib/nearest";
 import { plan, type Budget, type LocalDecision } from "../planner";
 import { budget, fit, grouped } from "../planner/budget";
 import { cheapest, findSize, soldIn, type Catalogue, type Size } from "../planner/catalogue";
 import { findLocalModel, localModels, tagsNear } from "../planner/local-models";
 import { gatewaySwapMiB } from "../planner/memory";
-import type { CacheType, LocalModelWish, OllamaMode, PlanInput } from "../planner/types";
+import type { CacheType, LocalModelRequest, OllamaMode, PlanInput } from "../planner/types";
 import { DEFAULTS } from "./keys";
 import { MEMORY_MIN_MIB } from "./machine";
-import { nearest } from "./nearest";
 import { isNegative, type Reader } from "./reader";
 import type { HermesConfig } from "./types";
 
@@ -31,7 +31,7 @@ export function readOllama(reader: Reader, value: unknown): OllamaMode {
 /**
  * @param chain every model that the chain or an agent names: an `ollama/TAG` among them is a model asked for by name
  */
-export function readLocalModel(reader: Reader, value: unknown, chain: readonly string[]): LocalModelWish {
+export function readLocalModel(reader: Reader, value: unknown, chain: readonly string[]): LocalModelRequest {
   const key = "hermes:localModel";
   const map = reader.map(key, value, ["model", "contextTokens", "cacheType"]);
   const model = reader.text(`${key}.model`, map["model"], {
@@ -81,7 +81,7 @@ function oneTag(reader: Reader, named: string, chain: readonly string[]): string
 export function checkLocalModel(reader: Reader, config: HermesConfig, catalogue: Catalogue): void {
   // A size that nobody sells has been told.
   if (findSize(catalogue, config.size) === undefined) return;
-  checkWish(reader, config);
+  checkRequest(reader, config);
   const named = chainOf(config).filter(([, model]) => model.startsWith("ollama/"));
   if (config.ollama !== "required" && named.length === 0) return;
   const { local } = plan(planInput(config), catalogue);
@@ -91,7 +91,7 @@ export function checkLocalModel(reader: Reader, config: HermesConfig, catalogue:
 }
 
 /** A model asked for by name that no size could run as it is asked for. */
-function checkWish(reader: Reader, { ollama, localModel: { model: tag, contextTokens } }: HermesConfig): void {
+function checkRequest(reader: Reader, { ollama, localModel: { model: tag, contextTokens } }: HermesConfig): void {
   if (ollama === "off" || tag === undefined) return;
   const key = "hermes:localModel";
   const model = findLocalModel(tag);

@@ -1,8 +1,8 @@
+import { allNearest } from "../lib/nearest";
 import { grouped } from "../planner/budget";
 import { cheapest, findSize, type Catalogue, type Region, type Size } from "../planner/catalogue";
 import { MEASURED } from "../planner/measured";
 import { DEFAULTS } from "./keys";
-import { allNearest } from "./nearest";
 import type { Reader } from "./reader";
 
 /** System and gateway take 1.4 GB (planner/measured.ts): below 2 GB nothing helps. */

@@ -1,3 +1,4 @@
+import { nearest } from "../lib/nearest";
 import {
   credentialIn,
   hidesCredential,
@@ -6,7 +7,6 @@ import {
   isOptionValue,
   isOptionWithValue,
 } from "./credentials";
-import { nearest } from "./nearest";
 import { isAbsent, type Reader } from "./reader";
 import { isSecretName } from "./secrets";
 import { KNOWN_SECRETS, type McpServerConfig, type SecretReference } from "./types";

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { asMap, isMap } from "../lib/maps";
 import type { Catalogue } from "../planner/catalogue";
 import { checkConfig, inOrder } from "./check";
 import { KEYS, REQUIRED, type KeyType } from "./keys";
-import { asMap, isMap } from "./look-up";
 import { ConfigError, type Problem } from "./problem";
 import { sharedBucket } from "./shared-bucket";
 import { readStackFile } from "./stackfile";

@@ -1,6 +1,6 @@
 import { load } from "js-yaml";
+import { nearest } from "../lib/nearest";
 import { hidesCredential } from "./credentials";
-import { nearest } from "./nearest";
 import type { Problem } from "./problem";
 import { readByYaml11 } from "./yaml";
 

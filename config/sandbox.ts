@@ -1,5 +1,5 @@
+import { baseName } from "../lib/names";
 import type { Reader } from "./reader";
-import { baseName } from "./names";
 import type { HermesConfig, SandboxConfig } from "./types";
 
 /** Every stack whose name begins so is a sandbox, and no other stack may be called so: its names alone tell what it is. */
@@ -29,7 +29,7 @@ export function sandboxName(stack: string): string | undefined {
 export interface Lease {
   name: string;
   expires: Date;
-  /** Eight hexadecimal digits: what {@link Lease} was made by, see cli/sandbox/origin.ts. */
+  /** Eight hexadecimal digits: what {@link Lease} was made by, see operations/sandboxes/origin.ts. */
   origin: string;
 }
 
@@ -136,12 +136,12 @@ export function readSandbox(reader: Reader, value: unknown, stack: string): Sand
   const expires = reader.text(`${KEY}.expires`, map["expires"], {
     pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
     allowed: "A time in UTC, to the second, in quotes.",
-    fix: "Leave it to hermes sandbox create and extend.",
+    fix: "Leave it to ./hermes sandbox create and extend.",
   });
   const origin = reader.text(`${KEY}.origin`, map["origin"], {
     pattern: /^[0-9a-f]{8}$/,
     allowed: "Eight hexadecimal digits, in quotes.",
-    fix: "Leave it to hermes sandbox create.",
+    fix: "Leave it to ./hermes sandbox create.",
   });
   const idleMinutes =
     map["idle"] === undefined ? undefined : readDuration(reader, `${KEY}.idle`, map["idle"], IDLE_RULE);
@@ -153,12 +153,12 @@ export function readSandbox(reader: Reader, value: unknown, stack: string): Sand
 }
 
 const ALLOWED = `Stacks called ${SANDBOX_PREFIX}NAME, and only they, are sandboxes: what they are called is what removes them.`;
-const FIX = "Make a sandbox by hermes sandbox create; call any other stack otherwise.";
+const FIX = "Make a sandbox by ./hermes sandbox create; call any other stack otherwise.";
 
 /** What a sandbox must be, so that nothing of it can stay. */
 export function checkSandbox(reader: Reader, { stack, sandbox, tailnet, volumeGiB }: HermesConfig): void {
   if (sandbox === undefined) return;
-  const fix = "Leave it to hermes sandbox create.";
+  const fix = "Leave it to ./hermes sandbox create.";
   if (volumeGiB !== 0)
     reader.reject("hermes:volumeGiB", volumeGiB, "a sandbox keeps nothing", "A sandbox has volumeGiB 0.", fix);
   if (tailnet.ephemeral !== true)

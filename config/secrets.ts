@@ -1,6 +1,6 @@
 import { utils } from "ssh2";
+import { nearest } from "../lib/nearest";
 import { recipientOf } from "./age-key";
-import { nearest } from "./nearest";
 import type { Problem } from "./problem";
 import { isAbsent, type Reader } from "./reader";
 import { KEY_SECRETS, KNOWN_SECRETS } from "./types";
@@ -33,7 +33,7 @@ export function checkSecrets(reader: Reader, values: Record<string, unknown>, ne
   for (const [name, reason] of Object.entries(needs.needed)) {
     if (!isAbsent(values[name]) && values[name] !== "") continue;
     const allowed = `It is needed: ${reason}.`;
-    reader.add(keyOf(name), "is missing", allowed, `${how(name)}; or let "npx hermes init" make it.`);
+    reader.add(keyOf(name), "is missing", allowed, `${how(name)}; or let "./hermes init" make it.`);
   }
   for (const [name, value] of Object.entries(values)) checkSecret(reader, name, value, needs);
   checkKeysDiffer(reader, values);
@@ -227,7 +227,7 @@ function allowed(name: string): string {
     case "hostKeyNext":
       return "An OpenSSH private key of type ed25519 without a passphrase, each key for one purpose; UTF-8, lines that end in LF.";
     case "backupKey":
-      return "An age identity, as age-keygen or `hermes init` makes one. Keep a copy outside: without it no backup can be read.";
+      return "An age identity, as age-keygen or `./hermes init` makes one. Keep a copy outside: without it no backup can be read.";
     case "openrouterApiKey":
       return "A key of https://openrouter.ai/settings/keys: sk-or-… on one line, without quotes.";
     case "telegramBotToken":

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { asMap } from "./look-up";
+import { asMap } from "../lib/maps";
 import type { Problem } from "./problem";
 import { hermesKey } from "./stackfile";
 import type { BucketConfig } from "./types";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { asMap } from "./look-up";
+import { asMap } from "../lib/maps";
 import { bytesOf, parseStackYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */

@@ -1,4 +1,4 @@
-import type { LocalModelWish, OllamaMode } from "../planner/types";
+import type { LocalModelRequest, OllamaMode } from "../planner/types";
 
 /** Plain, checked configuration of one hermes stack. Holds no secret value and knows no Pulumi. */
 export interface HermesConfig {
@@ -25,7 +25,7 @@ export interface HermesConfig {
   /** Whether a model runs on the droplet itself. */
   ollama: OllamaMode;
   /** Which one, and how. */
-  localModel: LocalModelWish;
+  localModel: LocalModelRequest;
   /** OpenClaw agents by id, in the order of the configuration; the first is the default one. */
   agents: Record<string, AgentConfig>;
   mcpServers: Record<string, McpServerConfig>;

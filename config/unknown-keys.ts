@@ -1,7 +1,7 @@
 // Keys that hermes does not know: what each may have been meant for.
+import { isMap } from "../lib/maps";
+import { allNearest, editDistance, nearest } from "../lib/nearest";
 import { KEY_NAMES } from "./keys";
-import { isMap } from "./look-up";
-import { allNearest, editDistance, nearest } from "./nearest";
 import type { Problem } from "./problem";
 import { how } from "./secrets";
 import { KNOWN_SECRETS } from "./types";

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { secretForms } from "../lib/secret-forms";
 import { IGNORE_FILE, ignoredIn } from "./ignored-files";
 import type { Reader } from "./reader";
-import { secretForms } from "./secret-forms";
 
 /** What stands at a workspace's path. */
 export type Workspace =

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { load } from "js-yaml";
-import { isMap } from "./look-up";
+import { isMap } from "../lib/maps";
 
 /** A YAML file that cannot be read. Its message quotes nothing of the file, which may hold secrets. */
 export class UnreadableYaml extends Error {

@@ -1,4 +1,4 @@
-import { findModel, openrouterId, shippedList } from "../models/list";
+import { findModel, openrouterId, shippedList } from "../planner/openrouter/list";
 
 /** A row of openclaw.json's `models.providers.*.models`. OpenClaw believes what it says. */
 export interface ModelRow {

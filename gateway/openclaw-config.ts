@@ -1,6 +1,6 @@
 import type { HermesConfig, McpServerConfig, SecretReference } from "../config/types";
-import { chainOf, ownChainOf } from "../models/chain";
 import type { LocalModelPlan } from "../planner/types";
+import { chainOf, ownChainOf } from "./model-chain";
 import { openrouterRow } from "./model-rows";
 import {
   AGENT_ACCOUNT,

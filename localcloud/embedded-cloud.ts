@@ -25,7 +25,7 @@ export interface Say {
 }
 
 /** Why the embedded cloud can't run here, or undefined. */
-export function hindrance(): string | undefined {
+export function missingRequirement(): string | undefined {
   if (process.platform !== "linux") return "the embedded cloud needs Linux: its droplets are systemd-nspawn machines";
   if (process.getuid?.() !== 0) {
     return (

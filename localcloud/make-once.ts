@@ -1,7 +1,7 @@
 // What the labs of a machine share in their cache: each thing is made once, whoever asks first.
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startTimeOf } from "./processes";
+import { startTimeOf } from "../lib/process-start";
 
 /**
  * Makes a file or folder of the cache unless it exists. One process makes it at a time, also between clones that share the

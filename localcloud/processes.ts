@@ -1,6 +1,7 @@
 import { spawn, type SpawnOptions } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, closeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { startTimeOf } from "../lib/process-start";
 import type { Lab } from "./lab";
 
 /** One long-running process of a lab. Pid and start time together are never reused. */
@@ -14,17 +15,6 @@ export interface RecordedProcess {
 export const logOf = (lab: Lab, name: string): string => join(lab.dir, "logs", `${name}.log`);
 
 const registryPath = (lab: Lab): string => join(lab.dir, "processes.json");
-
-/** Start time in clock ticks since boot (field 22 of proc(5)'s stat), or undefined when there is no such process. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
 
 export function isRunning(process: RecordedProcess): boolean {
   return startTimeOf(process.pid) === process.startTime;

@@ -60,14 +60,14 @@ function mcpLine(servers: number, agents: number): string {
   return `${counted(servers, "stdio MCP server")}${agents > 1 ? `, one each for ${agents} agents` : ""}`;
 }
 
-function modelLines(model: LocalModel, { localModel: wish }: Load, constants: Constants): MemoryLine[] {
-  const ratio = CACHE_RATIO[wish.cacheType];
-  const context = `${grouped(wish.contextTokens)} tokens, ${wish.cacheType}`;
+function modelLines(model: LocalModel, { localModel: request }: Load, constants: Constants): MemoryLine[] {
+  const ratio = CACHE_RATIO[request.cacheType];
+  const context = `${grouped(request.contextTokens)} tokens, ${request.cacheType}`;
   const checkpoints = model.engine === "ollama" ? constants.checkpoints : constants.llamaCppCheckpoints;
   const figures: [what: string, mib: number][] = [
     [`weights of ${model.tag}`, model.fileBytes / MIB],
-    [`KV cache, ${context}`, (wish.contextTokens * kvBytesPerToken(model, wish.cacheType)) / MIB],
-    [`sliding-window cache, ${wish.cacheType}`, model.slidingWindowMiB * ratio],
+    [`KV cache, ${context}`, (request.contextTokens * kvBytesPerToken(model, request.cacheType)) / MIB],
+    [`sliding-window cache, ${request.cacheType}`, model.slidingWindowMiB * ratio],
     ["recurrent state", model.recurrentStateMiB],
     [`${checkpoints} checkpoints of it`, checkpoints * model.recurrentStateMiB],
     // Kept unquantised.

@@ -88,7 +88,7 @@ function remedy(
   const ways = [
     ...(larger ? [growTo(larger, tag, input)] : []),
     ...(best !== undefined && best !== tag ? [`take ${best}, the best for ${size.slug}`] : []),
-    ...lesserWishes(input, size, weighing, constants),
+    ...lesserRequests(input, size, weighing, constants),
   ];
   const text = (ways.length > 0 ? ways : bothNew(input, catalogue, constants)).join("; or ");
   return text === "" ? undefined : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
@@ -115,10 +115,10 @@ function priced({ slug, monthlyUsd }: Size): string {
 const HALF_CONTEXT = 32_768;
 
 /** A shorter context or a smaller cache, where that alone would do. */
-function lesserWishes(input: PlanInput, size: Size, { tag }: Weighing, constants: Constants): string[] {
+function lesserRequests(input: PlanInput, size: Size, { tag }: Weighing, constants: Constants): string[] {
   const { localModel } = input;
   const native = findLocalModel(tag)?.nativeContext ?? Infinity;
-  const wishes = [
+  const requests = [
     { key: "contextTokens", value: native, differs: localModel.contextTokens > native },
     {
       key: "contextTokens",
@@ -127,7 +127,7 @@ function lesserWishes(input: PlanInput, size: Size, { tag }: Weighing, constants
     },
     { key: "cacheType", value: "q8_0", differs: localModel.cacheType === "f16" },
   ];
-  return wishes
+  return requests
     .filter(({ key, value, differs }) => {
       const changed = { ...input, localModel: { ...localModel, [key]: value } };
       return differs && weigh(tag, size, changed, constants).outcome === "fits";

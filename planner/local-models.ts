@@ -1,4 +1,4 @@
-import { nearest } from "../config/nearest";
+import { nearest } from "../lib/nearest";
 import table from "./models.json";
 
 /** What of a model decides its memory, and whether agents can use it. `models.json` says where each is from. */

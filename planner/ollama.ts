@@ -1,12 +1,12 @@
 import { BATCH, sumMiB } from "./budget";
 import type { LocalModel } from "./local-models";
 import type { Constants } from "./measured";
-import type { Budget, LocalModelPlan, LocalModelWish } from "./types";
+import type { Budget, LocalModelPlan, LocalModelRequest } from "./types";
 
 /** What Ollama and its unit are set to for a model that was weighed and has room. */
 export function ollamaPlan(
   model: LocalModel,
-  { contextTokens, cacheType }: LocalModelWish,
+  { contextTokens, cacheType }: LocalModelRequest,
   memory: Budget,
   constants: Constants,
 ): LocalModelPlan {

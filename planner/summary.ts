@@ -1,5 +1,5 @@
 import { grouped } from "./budget";
-import type { Plan } from "./index";
+import type { Plan } from "./plan";
 
 /** The plan in a few lines, for whoever reads a preview. */
 export function summary({ size, memory, local, cost }: Pick<Plan, "size" | "memory" | "local" | "cost">): string[] {

@@ -24,7 +24,7 @@ export interface Load {
   agents: number;
   /** MCP servers that are processes of the droplet; those behind a URL cost it nothing. */
   stdioMcpServers: number;
-  localModel: LocalModelWish;
+  localModel: LocalModelRequest;
 }
 
 /** Memory of a droplet, MiB; swap is not in it. */
@@ -48,7 +48,7 @@ export interface PlanInput extends Load {
   ollama: OllamaMode;
 }
 
-export interface LocalModelWish {
+export interface LocalModelRequest {
   /** Ollama's tag, for example "qwen3.5:9b"; absent: the best that fits. */
   model?: string;
   /** Tokens of prompt and answer together that the cache is made for. */

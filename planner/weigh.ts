@@ -2,7 +2,7 @@ import { budget, fit, grouped, sumMiB } from "./budget";
 import { cheapest, soldIn, type Catalogue, type Size } from "./catalogue";
 import { findLocalModel, proposedModels, tagsNear, type LocalModel } from "./local-models";
 import { MEASURED, type Constants } from "./measured";
-import type { Budget, Load, LocalModelWish, Outcome, PlanInput, Weighing } from "./types";
+import type { Budget, Load, LocalModelRequest, Outcome, PlanInput, Weighing } from "./types";
 
 /** Below this no model runs: what fits there cannot do an agent's work. */
 const LOCAL_MIN_MIB = 8192;
@@ -63,7 +63,7 @@ function withoutTools({ tag, tools }: LocalModel): string | undefined {
   return tools ? undefined : `${tag} cannot call tools in Ollama, and agents work through tools.`;
 }
 
-function beyondNative({ tag, nativeContext }: LocalModel, { contextTokens }: LocalModelWish): string | undefined {
+function beyondNative({ tag, nativeContext }: LocalModel, { contextTokens }: LocalModelRequest): string | undefined {
   if (contextTokens <= nativeContext) return undefined;
   return (
     `${tag} was trained for ${grouped(nativeContext)} tokens: ` +
@@ -91,13 +91,13 @@ function beyondDisk({ tag, fileBytes }: LocalModel, size: Size, swapGiB: number)
 function shortOfMemory(
   { tag }: LocalModel,
   { slug }: Size,
-  wish: LocalModelWish,
+  request: LocalModelRequest,
   { lines, totalMiB, headroomMiB, memTotalMiB }: Budget,
   room: Outcome,
 ): string[] {
   if (room === "fits") return [];
   const takes =
-    `${tag} at ${grouped(wish.contextTokens)} tokens (${wish.cacheType}) takes ` +
+    `${tag} at ${grouped(request.contextTokens)} tokens (${request.cacheType}) takes ` +
     `${grouped(sumMiB(lines, "local model"))} MiB, with system and gateway ${grouped(totalMiB)}`;
   const left = memTotalMiB - totalMiB;
   const has = `${slug} has ${grouped(memTotalMiB)}`;

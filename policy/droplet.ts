@@ -1,4 +1,4 @@
-import { resourceNames } from "../config/names";
+import { resourceNames } from "../lib/names";
 import { isUnknown, listOf, stackOf, type Finding, type PolicyResource, type Rule } from "./types";
 
 export const DROPLET = "digitalocean:index/droplet:Droplet";

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { addresses, parseCidr, WIDEST, type Cidr, type Family } from "../config/cidrs";
-import { asMap } from "../config/look-up";
+import { asMap } from "../lib/maps";
 import { isUnknown, listOf, UNKNOWN, type Finding, type PolicyResource, type Rule } from "./types";
 
 /** Ports that are never reachable from outside: OpenClaw's gateway and Ollama. */

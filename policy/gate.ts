@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HermesConfig } from "../config/types";
-import type { ModelList } from "../models/list";
 import type { Catalogue } from "../planner";
+import type { ModelList } from "../planner/openrouter/list";
 import { violations } from "./rules";
 import { policySettings } from "./settings";
 import { violationText } from "./text";

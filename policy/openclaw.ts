@@ -1,7 +1,7 @@
-import { asMap } from "../config/look-up";
 import { canonicalModel } from "../config/models";
 import { OPENCLAW_CONFIG } from "../gateway/paths";
-import { findModel, isFree, openrouterId, shippedList } from "../models/list";
+import { asMap } from "../lib/maps";
+import { findModel, isFree, openrouterId, shippedList } from "../planner/openrouter/list";
 import { listOf, UNKNOWN, type Finding, type PolicyResource, type PolicySettings, type Rule } from "./types";
 
 type Json = Record<string, unknown>;

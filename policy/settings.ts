@@ -1,6 +1,6 @@
 import type { HermesConfig } from "../config/types";
-import { shippedList, type ModelList } from "../models/list";
 import { shippedCatalogue, type Catalogue } from "../planner";
+import { shippedList, type ModelList } from "../planner/openrouter/list";
 import type { PolicySettings } from "./types";
 
 /** What the rules hold this stack against. */

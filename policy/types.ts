@@ -1,5 +1,5 @@
-import type { ModelList } from "../models/list";
 import type { Catalogue } from "../planner";
+import type { ModelList } from "../planner/openrouter/list";
 
 /** A resource as a program registers it, a preview shows it, or a state holds it. */
 export interface PolicyResource {

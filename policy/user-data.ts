@@ -1,8 +1,8 @@
 import { gunzipSync } from "node:zlib";
 import { load } from "js-yaml";
-import { asMap } from "../config/look-up";
-import { secretForms } from "../config/secret-forms";
 import { SECRET_SHAPES } from "../gateway/apply/secret-shapes";
+import { asMap } from "../lib/maps";
+import { secretForms } from "../lib/secret-forms";
 import { DROPLET } from "./droplet";
 import { UNKNOWN, type Finding, type PolicyResource, type PolicySettings, type Rule } from "./types";
 

@@ -1,3 +1,2 @@
-// Runs main.ts where only node is at hand (Pulumi's local commands).
-require("../scripts/typescript.js");
-require("./main.ts");
+// States of stacks from before lib/ name this file: their commands find what they want until each has seen an `up`.
+require("../lib/ssh/main.js");

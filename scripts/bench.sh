@@ -13,4 +13,4 @@ case ${1-} in
     shift
     ;;
 esac
-exec node -r ./scripts/typescript.js "bench/$bench.ts" "$@"
+exec node -r ./scripts/typescript.js "scripts/bench/$bench.ts" "$@"

@@ -1,3 +1,2 @@
-// Runs main.ts where only node is at hand (Pulumi's local commands).
-require("../scripts/typescript.js");
-require("./main.ts");
+// States of stacks from before lib/ name this file: `pulumi destroy` runs it for those that saw no `up` since.
+require("../lib/tailnet/main.js");

@@ -48,7 +48,8 @@ import { makePlan } from "./plan.ts";
 import { scrubber } from "./scrub.ts";
 import { recoverRestore } from "./restore.ts";
 import type { Applied } from "./store.ts";
-import { readApplied, readText, stagedText } from "./store.ts";
+import { readApplied, stagedText } from "./store.ts";
+import { readText } from "./text-file.ts";
 import type { Journal } from "./transaction.ts";
 import { begin, commit, discard, finish, readJournal, saveState, swap, undo } from "./transaction.ts";
 import { put } from "./tree.ts";
@@ -145,7 +146,7 @@ export async function activate(host: Host, wanted: Activation, options: Activate
     const refusal = applied.config === undefined ? await refusalOf(host, staged, applied) : undefined;
     return rollBack(host, journal, reply, scrub(refusal ?? uncommitted), scrub);
   }
-  // What is committed is done. Books that could not be closed are closed by the next run, which finds the journal.
+  // What is committed is done. AppliedState that could not be closed are closed by the next run, which finds the journal.
   const open = attempt(() => finish(host));
   if (open !== undefined) host.say(`done, but not booked yet: ${open}`);
   await retireOllama(host, staged.config);

@@ -32,7 +32,8 @@ import type { Bucket } from "./s3.ts";
 import { list, putFile, remove, sizeOf } from "./s3.ts";
 import { asGateway, type SandboxOptions } from "./sandbox.ts";
 import { shown } from "./shown.ts";
-import { readApplied, readText, writePrivate } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 import { FileHashes, TreeDigest, tarMembers, type Member } from "./tar-members.ts";
 
 /** What is in a backup, beside the archives. */
@@ -272,7 +273,9 @@ function bounded(host: Host): Transform {
     transform(chunk: Buffer, _encoding, done) {
       left -= chunk.length;
       if (left >= 0) return done(null, chunk);
-      done(new Error(`the workspaces have no room on the disk of ${BACKUP}: hermes doctor names the largest folders`));
+      done(
+        new Error(`the workspaces have no room on the disk of ${BACKUP}: ./hermes doctor names the largest folders`),
+      );
     },
   });
 }

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import type { Host } from "./host.ts";
 import { PENDING } from "./places.ts";
-import { readText, writePrivate } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 
 export interface MadeBackup {
   name: string;

@@ -34,7 +34,8 @@ import { scrubber } from "./scrub.ts";
 import { shown } from "./shown.ts";
 import type { LastTurn } from "./status.ts";
 import { localModel } from "./status.ts";
-import { readText, stagedText } from "./store.ts";
+import { stagedText } from "./store.ts";
+import { readText } from "./text-file.ts";
 import { readJournal } from "./transaction.ts";
 import { diskFault, readEntry, saySetAside, setAsides } from "./tree.ts";
 import type { AgentTurn } from "./turn.ts";
@@ -45,11 +46,11 @@ const BOOTSTRAP = "/var/lib/hermes/bootstrap.json";
 const bootstrap: Check = async ({ host }) => {
   const text = readText(host, BOOTSTRAP);
   if (text === undefined)
-    return fail(`${BOOTSTRAP} is missing: the first boot never ran`, "hermes logs --unit bootstrap");
+    return fail(`${BOOTSTRAP} is missing: the first boot never ran`, "./hermes logs --unit bootstrap");
   const { status = "unreadable", step = "", error = "" } = JSON.parse(text) as Record<string, string>;
   if (status === "done") return ok("done");
-  if (status === "failed") return fail(`failed at ${step}: ${error}`, "hermes logs --unit bootstrap, then pulumi up");
-  return warn(`${status} at ${step}`, "wait for it: hermes logs --unit bootstrap -f");
+  if (status === "failed") return fail(`failed at ${step}: ${error}`, "./hermes logs --unit bootstrap, then pulumi up");
+  return warn(`${status} at ${step}`, "wait for it: ./hermes logs --unit bootstrap -f");
 };
 
 const configuration: Check = async ({ applied }) => {
@@ -85,7 +86,7 @@ const workspaces: Check = async ({ host, applied }) => {
   if (edited.length === 0 && aside.length > 0)
     return warn(
       `set aside: ${aside.map(saySetAside).join("; ")}`,
-      "look at what an agent has put there (hermes ssh ls -la), then remove it",
+      "look at what an agent has put there (./hermes ssh ls -la), then remove it",
     );
   if (edited.length === 0) return ok("the repository's files are as they were applied");
   return warn(
@@ -94,12 +95,12 @@ const workspaces: Check = async ({ host, applied }) => {
   );
 };
 
-type Books = Parameters<Check>[0]["applied"];
+type AppliedState = Parameters<Check>[0]["applied"];
 
-const drifted = (host: Host, { config, secrets }: Books): string[] =>
+const drifted = (host: Host, { config, secrets }: AppliedState): string[] =>
   config === undefined ? [] : drift(host, config, secrets);
 
-function sameText(host: Host, config: Books["config"], path: string): boolean {
+function sameText(host: Host, config: AppliedState["config"], path: string): boolean {
   const file = config?.files[path];
   return file !== undefined && readText(host, path) === contentOf(file).toString("utf8");
 }
@@ -165,7 +166,7 @@ const gateway: Check = async ({ host, applied }) => {
   }
   if (!(await isReady(host))) {
     const reason = (await whyNotReady(host)) ?? "its unit is active, and /readyz does not say ready";
-    return fail(reason, "hermes logs --unit gateway");
+    return fail(reason, "./hermes logs --unit gateway");
   }
   const { UnitFileState = "" } = properties(
     await output(host, "systemctl", ["show", GATEWAY, "--property=UnitFileState"]),
@@ -173,17 +174,17 @@ const gateway: Check = async ({ host, applied }) => {
   if (UnitFileState !== "enabled")
     return fail(
       `ready, but ${UnitFileState || "not known to systemd"}: it will not start at boot`,
-      `hermes ssh systemctl enable ${GATEWAY}`,
+      `./hermes ssh systemctl enable ${GATEWAY}`,
     );
   return ok("ready");
 };
 
 function gatewayFix({ active, result, status }: Awaited<ReturnType<typeof unitState>>): string {
-  if (active === "activating") return "it is starting: ask again in a minute; hermes logs --unit gateway -f";
-  if (active === "inactive" && result === "success") return `hermes ssh systemctl start ${GATEWAY}`;
+  if (active === "activating") return "it is starting: ask again in a minute; ./hermes logs --unit gateway -f";
+  if (active === "inactive" && result === "success") return `./hermes ssh systemctl start ${GATEWAY}`;
   if (status === "78")
-    return "its configuration or state is refused, no restart mends that: hermes logs --unit gateway";
-  return `hermes logs --unit gateway, then hermes ssh systemctl restart ${GATEWAY}`;
+    return "its configuration or state is refused, no restart mends that: ./hermes logs --unit gateway";
+  return `./hermes logs --unit gateway, then ./hermes ssh systemctl restart ${GATEWAY}`;
 }
 
 const restarts: Check = async ({ host }) => {
@@ -191,7 +192,7 @@ const restarts: Check = async ({ host }) => {
   if (restarts === 0) return ok("none");
   return warn(
     `the gateway ended and came back ${restarts} times since it was last started`,
-    "hermes logs --unit gateway --lines 500",
+    "./hermes logs --unit gateway --lines 500",
   );
 };
 
@@ -199,7 +200,7 @@ const model: Check = async ({ host, applied }) => {
   const found = await localModel(host, applied);
   if (found === undefined) return undefined;
   if (found.ok) return ok(`${found.tag}, ${found.loaded === true ? "loaded" : "not loaded now"}`);
-  return fail(found.error ?? `${found.tag} does not run`, "hermes ssh hermes-apply local");
+  return fail(found.error ?? `${found.tag} does not run`, "./hermes ssh hermes-apply local");
 };
 
 /** By the last turn that `up` or `hermes status --agent-turn` asked for. Undefined when there was none of this configuration. */
@@ -212,7 +213,7 @@ const models: Check = async ({ host, applied }) => {
 /** Pure. @param hours - since that turn */
 function modelsFinding({ ok: answered, model, failed = [], error = "" }: AgentTurn, hours: number): Finding {
   const when = `${hours} h ago`;
-  const again = "hermes status --agent-turn asks again";
+  const again = "./hermes status --agent-turn asks again";
   if (!answered) return warn(`no answer ${when}: ${error}`, again);
   if (failed.length === 0) return ok(`${model ?? "an unnamed model"} answered ${when}`);
   return warn(
@@ -281,7 +282,7 @@ interface BackupFacts {
 
 /** Pure: what the newest backup is worth. Whatever the schedule is: something has to come of each time the timer went off. */
 export function backupFinding({ now, made, due, error, unpruned }: BackupFacts): Finding {
-  const again = "hermes backup --to-bucket; hermes ssh journalctl -u hermes-backup";
+  const again = "./hermes backup --to-bucket; ./hermes ssh journalctl -u hermes-backup";
   const newest =
     made === undefined ? "none in the bucket yet" : `the newest is ${Math.floor((now - made) / 3600)} h old`;
   if (error !== undefined) return fail(`the last one failed, ${newest}: ${error}`, again);
@@ -291,7 +292,7 @@ export function backupFinding({ now, made, due, error, unpruned }: BackupFacts):
   if (unpruned === undefined) return ok(newest);
   return warn(
     `${newest}; older ones were not removed: ${unpruned}`,
-    "let the bucket's key list and delete objects below the prefix, then hermes backup --to-bucket",
+    "let the bucket's key list and delete objects below the prefix, then ./hermes backup --to-bucket",
   );
 }
 

@@ -62,7 +62,7 @@ const listeners: Check = async ({ host }) => {
   if (others.length > 0)
     return fail(
       `listens for everybody: ${others.map(name).join(", ")}`,
-      "stop it (hermes ssh), or bind it to 127.0.0.1; the firewalls still close it",
+      "stop it (./hermes ssh), or bind it to 127.0.0.1; the firewalls still close it",
     );
   if (foreign.length > 0)
     return warn(
@@ -79,7 +79,7 @@ const listeners: Check = async ({ host }) => {
 const nftables: Check = async ({ host }) => {
   const list = ["--stateless", "list", "table", "inet", "hermes"];
   const { code, stdout: live } = await host.run("nft", list, { timeoutMs: 20_000 });
-  const fix = "hermes ssh systemctl restart hermes-nftables";
+  const fix = "./hermes ssh systemctl restart hermes-nftables";
   if (code === 127) throw new Error("there is no nft");
   if (code !== 0) return fail("table inet hermes is not loaded", fix);
   if (!/hook input priority (filter|0); policy drop;/.test(live))
@@ -104,7 +104,7 @@ const dns: Check = async ({ host, applied }) => {
   if (lost.length === 0) return ok(`resolves ${names.join(", ")}`);
   return fail(
     `does not resolve ${lost.join(", ")}`,
-    "hermes ssh resolvectl status; hermes ssh systemctl restart systemd-resolved",
+    "./hermes ssh resolvectl status; ./hermes ssh systemctl restart systemd-resolved",
   );
 };
 
@@ -133,7 +133,7 @@ const tailscale = async (host: Host): Promise<TailscaleStatus> =>
 
 /** The state on the volume wakes up as the same node; without a way in that is left, a new droplet gets a new key. */
 const LOST =
-  "hermes ssh systemctl restart tailscaled; else pulumi config set hermes:bootstrapRevision one higher, pulumi up (state on a volume stays; without one it is LOST)";
+  "./hermes ssh systemctl restart tailscaled; else pulumi config set hermes:bootstrapRevision one higher, pulumi up (state on a volume stays; without one it is LOST)";
 
 const tailnet: Check = async ({ host }) => {
   const { BackendState, Health, Self } = await tailscale(host);
@@ -150,7 +150,7 @@ const EXPIRY_DAYS = 14;
 const nodeKey: Check = async ({ host }) => {
   const { Self } = await tailscale(host);
   const fix =
-    "disable key expiry for this machine where the tailnet is administered (tagged machines have none), or hermes ssh tailscale up --force-reauth";
+    "disable key expiry for this machine where the tailnet is administered (tagged machines have none), or ./hermes ssh tailscale up --force-reauth";
   if (Self?.Expired === true) return fail("the node's key has expired", LOST);
   if (Self?.KeyExpiry === undefined) return ok("does not expire");
   const expiry = Date.parse(Self.KeyExpiry) / 1000;
@@ -187,7 +187,7 @@ const certificate: Check = async ({ host }) => {
   }));
   const first = ends.reduce((a, b) => (a.end <= b.end ? a : b));
   const found = `${first.name} ${first.end < now ? "expired" : "expires"} on ${day(first.end)}`;
-  const fix = `hermes ssh tailscale cert ${first.name}`;
+  const fix = `./hermes ssh tailscale cert ${first.name}`;
   if (first.end < now) return fail(found, fix);
   return first.end - now < EXPIRY_DAYS * DAY_SECONDS ? warn(found, fix) : ok(found);
 };

@@ -5,7 +5,7 @@ import { contentOf } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { AGENT, AGENT_WORKSPACES, UNITS } from "./places.ts";
 import { shown } from "./shown.ts";
-import { readText } from "./store.ts";
+import { readText } from "./text-file.ts";
 
 /** The gateway's own unit is looked at together with its readiness. */
 const WATCHED = [
@@ -30,7 +30,7 @@ const unit =
       UnitFileState = "",
       Result,
     } = properties(await output(host, "systemctl", ["show", name, wanted]));
-    const log = `hermes ssh journalctl -u ${name} -n 30`;
+    const log = `./hermes ssh journalctl -u ${name} -n 30`;
     if (LoadState !== "loaded")
       return fail(
         `${LoadState ?? "unknown to systemd"}`,
@@ -39,11 +39,11 @@ const unit =
     if (ActiveState !== "active")
       return fail(
         `${ActiveState} (${SubState}), last result ${Result}`,
-        `${log}, then hermes ssh systemctl restart ${name}`,
+        `${log}, then ./hermes ssh systemctl restart ${name}`,
       );
     // A unit without an [Install] section is "static": another one pulls it in.
     if (!["enabled", "enabled-runtime", "static", "alias"].includes(UnitFileState))
-      return fail(`active, but ${UnitFileState}: it will not start at boot`, `hermes ssh systemctl enable ${name}`);
+      return fail(`active, but ${UnitFileState}: it will not start at boot`, `./hermes ssh systemctl enable ${name}`);
     return ok(`${ActiveState}, ${UnitFileState}`);
   };
 
@@ -53,7 +53,7 @@ const failedUnits: Check = async ({ host }) => {
   // Told by the checks of their own.
   const others = names.filter((name) => !WATCHED.includes(name) && name !== "openclaw-gateway.service");
   if (others.length === 0) return ok("none besides");
-  return warn(others.join(", "), `hermes ssh systemctl status ${others[0]}; forget it: systemctl reset-failed`);
+  return warn(others.join(", "), `./hermes ssh systemctl status ${others[0]}; forget it: systemctl reset-failed`);
 };
 
 interface Mount {
@@ -72,7 +72,7 @@ const isWritable = (host: Host, mount: Mount): boolean =>
 
 /** Without a kill the gateway takes five minutes to stop on such a disk. */
 const REMOUNT =
-  "look for errors of the disk (hermes ssh journalctl -k -p err); then hermes ssh systemctl kill --signal=KILL openclaw-gateway; hermes ssh systemctl reboot";
+  "look for errors of the disk (./hermes ssh journalctl -k -p err); then ./hermes ssh systemctl kill --signal=KILL openclaw-gateway; ./hermes ssh systemctl reboot";
 
 const root: Check = async ({ host }) => {
   const last = (await mounts(host)).filter(({ target }) => target === "/").at(-1);
@@ -97,7 +97,7 @@ const volume: Check = async ({ host, applied }) => {
   if (missing.length > 0)
     return fail(
       `not mounted: ${missing.join(", ")}`,
-      "is the volume attached? pulumi up --refresh, then hermes ssh systemctl restart hermes-volume",
+      "is the volume attached? pulumi up --refresh, then ./hermes ssh systemctl restart hermes-volume",
     );
   const readOnly = wanted.filter((path) => !isWritable(host, last(path) as Mount));
   if (readOnly.length > 0) return fail(`read-only: ${readOnly.join(", ")}`, REMOUNT);
@@ -129,8 +129,8 @@ async function spaces(host: Host): Promise<Space[]> {
 }
 
 const SPACE_FIX: Record<string, string> = {
-  "/": "hermes ssh du -xh --max-depth=2 / --threshold=100M; journalctl --vacuum-size=50M; old versions below /opt/openclaw; or a larger size",
-  volume: "hermes ssh du -xh --max-depth=3 /srv/hermes --threshold=50M; or raise hermes:volumeGiB",
+  "/": "./hermes ssh du -xh --max-depth=2 / --threshold=100M; journalctl --vacuum-size=50M; old versions below /opt/openclaw; or a larger size",
+  volume: "./hermes ssh du -xh --max-depth=3 /srv/hermes --threshold=50M; or raise hermes:volumeGiB",
 };
 
 const place = (target: string): string => (target === "/" ? "/" : "volume");
@@ -223,7 +223,7 @@ function memoryInfo(host: Host): (name: string) => number {
 }
 
 const LARGER =
-  "hermes ssh systemd-cgtop -m -n 1 says who; fewer MCP servers, or a larger hermes:size (hermes plan --sizes)";
+  "./hermes ssh systemd-cgtop -m -n 1 says who; fewer MCP servers, or a larger hermes:size (./hermes plan --sizes)";
 
 const memory: Check = async ({ host }) => {
   const of = memoryInfo(host);
@@ -265,7 +265,7 @@ const synchronised: Check = async ({ host }) => {
   const why = NTP === "yes" ? "no answer from a time server yet" : "time synchronisation is off";
   return warn(
     `not synchronised: ${why}`,
-    "hermes ssh timedatectl set-ntp true; hermes ssh timedatectl timesync-status",
+    "./hermes ssh timedatectl set-ntp true; ./hermes ssh timedatectl timesync-status",
   );
 };
 
@@ -284,7 +284,7 @@ const time: Check = async ({ host }) => {
   if (now + CLOCK_TOLERANCE_SECONDS < newest)
     return fail(
       `the clock says ${new Date(now * 1000).toISOString()}, and there are files of ${new Date(newest * 1000).toISOString()}`,
-      "hermes ssh systemctl restart systemd-timesyncd; certificates and keys are refused until the time is right",
+      "./hermes ssh systemctl restart systemd-timesyncd; certificates and keys are refused until the time is right",
     );
   return ok(new Date(now * 1000).toISOString().replace(/\.\d+Z$/, "Z"));
 };
@@ -295,7 +295,7 @@ const reboot: Check = async ({ host }) => {
   const list = [...new Set(packages)].join(", ");
   return warn(
     `needed${list === "" ? "" : ` by ${list}`}`,
-    "hermes ssh systemctl reboot (a minute; sessions and node stay)",
+    "./hermes ssh systemctl reboot (a minute; sessions and node stay)",
   );
 };
 
@@ -306,7 +306,7 @@ const LATE_DAYS = 3;
 const updates: Check = async ({ host }) => {
   const last = Math.max(...STAMPS.map((path) => changedAt(host, path) ?? 0));
   const up = Number((readText(host, "/proc/uptime") ?? "0").split(" ")[0]);
-  const fix = "hermes ssh unattended-upgrade --debug; hermes ssh journalctl -u apt-daily-upgrade";
+  const fix = "./hermes ssh unattended-upgrade --debug; ./hermes ssh journalctl -u apt-daily-upgrade";
   if (last === 0) return up < LATE_DAYS * DAY_SECONDS ? ok("first run is to come") : warn("never ran", fix);
   if ((await clock(host)) - last > LATE_DAYS * DAY_SECONDS && up > DAY_SECONDS)
     return warn(`last ran ${day(last)}`, fix);

@@ -28,7 +28,7 @@ const NEARLY_FULL = 0.1;
 const ofRoot = (path: string): Place => ({
   name: path,
   path,
-  fix: `hermes ssh du -xah ${path} --threshold=10M says what is in it; remove it, or hermes ssh systemctl reboot`,
+  fix: `./hermes ssh du -xah ${path} --threshold=10M says what is in it; remove it, or ./hermes ssh systemctl reboot`,
 });
 
 /** A unit's own are seen through its main process. None while it does not run. */
@@ -38,7 +38,7 @@ async function ofUnit(host: Host, unit: string, whose: string): Promise<Place[]>
   return ["/tmp", "/var/tmp"].map((path) => ({
     name: `${whose} ${path}`,
     path: `/proc/${pid}/root${path}`,
-    fix: `hermes ssh systemctl restart ${unit.replace(/\.service$/, "")} empties it`,
+    fix: `./hermes ssh systemctl restart ${unit.replace(/\.service$/, "")} empties it`,
   }));
 }
 

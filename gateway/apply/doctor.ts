@@ -54,7 +54,7 @@ async function examine(check: Check, patient: Patient): Promise<Finding | undefi
   try {
     return await check(patient);
   } catch (error) {
-    return warn(`could not be checked: ${(error as Error).message}`, "look on the droplet itself: hermes ssh");
+    return warn(`could not be checked: ${(error as Error).message}`, "look on the droplet itself: ./hermes ssh");
   }
 }
 

@@ -130,7 +130,7 @@ function message(line: string): string {
   if (message === undefined) return line;
   const isOwn = subsystem === undefined || OWN.test(subsystem);
   if (isOwn || (CHANNEL.test(subsystem) && /^(warn|error|fatal)$/.test(level))) return `${level} ${message}`.trim();
-  return `${level} (${subsystem}: a line that may quote a conversation; hermes logs --unit gateway shows it)`.trim();
+  return `${level} (${subsystem}: a line that may quote a conversation; ./hermes logs --unit gateway shows it)`.trim();
 }
 
 /** What the journal says about a replaced openclaw.json (wording of dist/server-reload-managed-*.mjs in OpenClaw 2026.9.6). */

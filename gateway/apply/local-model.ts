@@ -3,7 +3,7 @@ import type { ConfigBundle } from "./bundle.ts";
 import { contentOf, sha256 } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { LOCAL_MODEL, OLLAMA, OPENCLAW_CONFIG, UNITS } from "./places.ts";
-import { readText, writePrivate } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 import { put } from "./tree.ts";
 
 /** What was proven to answer, by the fingerprint of what was asked for. */

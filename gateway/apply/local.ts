@@ -9,7 +9,8 @@ import { forgetProven, isProven, readProven, writeProven } from "./local-model.t
 import { install, makeAccount, prove, pull, removeOthers, start } from "./ollama.ts";
 import { APPLIED, INSTALL_OLLAMA, STAGE } from "./places.ts";
 import type { Applied } from "./store.ts";
-import { readApplied, readText, writePrivate } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 
 export interface LocalReply extends Partial<Reply> {
   ok: boolean;

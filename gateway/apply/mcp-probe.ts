@@ -21,7 +21,8 @@ import {
 import { COMMAND_LIMITS } from "./sandbox.ts";
 import { shown } from "./shown.ts";
 import type { Applied } from "./store.ts";
-import { readApplied, readText, writePrivate } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 
 interface Declared {
   kind: McpServer["kind"];
@@ -181,6 +182,6 @@ function keep(host: Host, note: Note): void {
   try {
     writePrivate(host, LAST_MCP_PROBE, JSON.stringify(note));
   } catch (error) {
-    host.say(`what the MCP servers answered was not noted for hermes status: ${(error as Error).message}`);
+    host.say(`what the MCP servers answered was not noted for ./hermes status: ${(error as Error).message}`);
   }
 }

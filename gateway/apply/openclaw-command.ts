@@ -8,7 +8,7 @@ import { prepareLock } from "./lock.ts";
 import { installedVersion } from "./openclaw-tree.ts";
 import { NODE, OPENCLAW_CONFIG, TYPED_CONFIG, openclawProgram } from "./places.ts";
 import { COMMAND_LIMITS, sandboxed, unitText } from "./sandbox.ts";
-import { readText } from "./store.ts";
+import { readText } from "./text-file.ts";
 import { put } from "./tree.ts";
 
 /** A command may wait for a person, as `openclaw tui` does. */
@@ -48,9 +48,9 @@ const INSTEAD = new Map(
     "": "Write a command, such as openclaw status.",
     update: "Set hermes:openclaw.version in the stack file, and run pulumi up.",
     uninstall: "Run pulumi destroy where the stack is.",
-    reset: "Run hermes restore where the stack is, or pulumi destroy and pulumi up for an empty state.",
-    doctor: "Run hermes doctor where the stack is, or hermes-apply doctor here.",
-    backup: "Run hermes backup where the stack is.",
+    reset: "Run ./hermes restore where the stack is, or pulumi destroy and pulumi up for an empty state.",
+    doctor: "Run ./hermes doctor where the stack is, or hermes-apply doctor here.",
+    backup: "Run ./hermes backup where the stack is.",
     ...Object.fromEntries(
       ["gateway", "daemon", "node"].map((group) => [
         group,

@@ -27,7 +27,8 @@ import { AGENT, AGENT_WORKSPACES, CACHES, GATEWAY, RESTORE, STATE, STATE_HOME, W
 import { removeTree } from "./remove.ts";
 import { asGateway } from "./sandbox.ts";
 import { shown } from "./shown.ts";
-import { readApplied, readText, writePrivate } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 import { FileHashes, TreeDigest, tarMembers, type Member } from "./tar-members.ts";
 import { put, wantedFile, withFolder } from "./tree.ts";
 import { readPackage, stateSchemas } from "./upgrade.ts";

@@ -7,7 +7,8 @@
 import { Refused, contentOf, parseConfig } from "./bundle.ts";
 import type { Host, RunOptions, RunResult } from "./host.ts";
 import { GATEWAY, STATE, UNITS } from "./places.ts";
-import { readText, stagedText } from "./store.ts";
+import { stagedText } from "./store.ts";
+import { readText } from "./text-file.ts";
 
 export interface SandboxOptions extends RunOptions {
   timeoutMs: number;

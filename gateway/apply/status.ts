@@ -14,7 +14,8 @@ import { drift } from "./plan.ts";
 import { scrubber } from "./scrub.ts";
 import { shown } from "./shown.ts";
 import type { Applied } from "./store.ts";
-import { readApplied, writePrivate } from "./store.ts";
+import { readApplied } from "./store.ts";
+import { writePrivate } from "./text-file.ts";
 import { readJournal } from "./transaction.ts";
 import { diskFault, saySetAside, setAsides } from "./tree.ts";
 import type { AgentTurn } from "./turn.ts";
@@ -181,7 +182,7 @@ function note(host: Host, last: LastTurn): void {
   try {
     writePrivate(host, LAST_TURN, JSON.stringify(last));
   } catch (error) {
-    host.say(`the turn was not noted for hermes doctor: ${(error as Error).message}`);
+    host.say(`the turn was not noted for ./hermes doctor: ${(error as Error).message}`);
   }
 }
 

@@ -4,7 +4,7 @@ import { parseConfig, parseSecrets, sha256 } from "./bundle.ts";
 import type { Host } from "./host.ts";
 import { isProven, runnable } from "./local-model.ts";
 import { APPLIED, STAGE } from "./places.ts";
-import { put, readEntry } from "./tree.ts";
+import { readText, writePrivate } from "./text-file.ts";
 
 /** SHA-256 of everything that came from the repository, as it was written. */
 export interface Manifest {
@@ -22,15 +22,6 @@ export interface Applied {
 }
 
 export const emptyManifest = (): Manifest => ({ files: {}, workspaces: {} });
-
-export function readText(host: Host, path: string): string | undefined {
-  const entry = readEntry(host, path);
-  return entry.kind === "file" ? entry.content.toString("utf8") : undefined;
-}
-
-export function writePrivate(host: Host, path: string, text: string): void {
-  put(host, path, { kind: "file", content: Buffer.from(text), mode: 0o600, ...host.ids("root:root") });
-}
 
 export function readApplied(host: Host): Applied {
   const [config, secrets, manifest] = ["config", "secrets", "manifest"].map((name) =>

@@ -10,7 +10,7 @@ import { APPLIED, CACHES, STATE, TRANSACTION } from "./places.ts";
 import type { Change } from "./plan.ts";
 import type { Effects } from "./effects.ts";
 import { removeTree } from "./remove.ts";
-import { readText, writePrivate } from "./store.ts";
+import { readText, writePrivate } from "./text-file.ts";
 import type { Entry, Wanted } from "./tree.ts";
 import { diskFault, isOthers, put, readEntry } from "./tree.ts";
 

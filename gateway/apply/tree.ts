@@ -105,9 +105,9 @@ const isOwnersDoing = (path: string, error: unknown): boolean =>
   isOthers(path) && /^E[A-Z0-9]+$/.test(codeOf(error)) && !["EIO", ...Object.keys(DISK_FAULTS)].includes(codeOf(error));
 
 const DISK_FAULTS: Record<string, string> = {
-  ENOSPC: "the disk is full. Make room (hermes doctor says where), then pulumi up",
-  EDQUOT: "the disk is full. Make room (hermes doctor says where), then pulumi up",
-  EROFS: "the disk is read-only, after an error, or gone. hermes doctor says what mends that; then pulumi up",
+  ENOSPC: "the disk is full. Make room (./hermes doctor says where), then pulumi up",
+  EDQUOT: "the disk is full. Make room (./hermes doctor says where), then pulumi up",
+  EROFS: "the disk is read-only, after an error, or gone. ./hermes doctor says what mends that; then pulumi up",
 };
 
 /** Node says which call failed, and not on what. */
@@ -126,7 +126,7 @@ const SPARE_FILES = 64;
 export function diskFault(host: Host, path: string, bytes = 0): string | undefined {
   const { free, freeFiles = Infinity, writable } = host.disk(path);
   if (writable && freeFiles < SPARE_FILES)
-    return `${path} cannot be written: the disk has room for ${freeFiles} more files. Remove some (hermes doctor says where), then pulumi up`;
+    return `${path} cannot be written: the disk has room for ${freeFiles} more files. Remove some (./hermes doctor says where), then pulumi up`;
   if (writable && free >= bytes + SPARE_BYTES) return undefined;
   return `${path} cannot be written: ${DISK_FAULTS[writable ? "ENOSPC" : "EROFS"]}`;
 }

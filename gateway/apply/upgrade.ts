@@ -7,7 +7,7 @@ import type { Host } from "./host.ts";
 import { NODE, OPENCLAW_CURRENT, OPENCLAW_VERSIONS, STATE, openclawPackage } from "./places.ts";
 import { asGateway, type SandboxOptions } from "./sandbox.ts";
 import type { Applied } from "./store.ts";
-import { readText } from "./store.ts";
+import { readText } from "./text-file.ts";
 import type { Schemas } from "./versions.ts";
 import { reads, satisfies, schemasOf } from "./versions.ts";
 

@@ -22,7 +22,7 @@ main() {
 # What hermes-apply passes on is 500 characters: docs/faults.md has the rest.
 refused() {
   printf 'the file system on %s could not grow to %s GiB: %s. ' "$1" "$2" "$(tail -n 1 <<<"$3" | cut -c 1-120)"
-  printf 'Nothing is lost: it keeps its size. First: hermes backup. Then: hermes ssh systemctl reboot; it grows at boot; '
+  printf 'Nothing is lost: it keeps its size. First: ./hermes backup. Then: ./hermes ssh systemctl reboot; it grows at boot; '
   printf 'pulumi up. If it is refused again, it needs a check (e2fsck -f) on another droplet: docs/faults.md.'
 }
 

@@ -1,6 +1,7 @@
 import { ADDRESSES } from "../addresses";
 import type { DropletFirewall, FirewallRule, Substrate } from "../substrate";
 import { regionSlugs, type CatalogueSize } from "./catalogue";
+import { ipv4Of, ipv6Of } from "./droplet-addresses";
 import { notFound, pendingEvent, unprocessable } from "./errors";
 import {
   loadState,
@@ -12,7 +13,6 @@ import {
   type SnapshotRecord,
   type VolumeRecord,
 } from "./state";
-import { ipv4Of, ipv6Of } from "./views";
 
 /** How long things take at least, in milliseconds. May be changed while the emulator runs. */
 export interface Timings {

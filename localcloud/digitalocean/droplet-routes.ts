@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { DropletSpec } from "../substrate";
 import { isoNow, type Cloud } from "./cloud";
+import { ipv4Of, ipv6Of } from "./droplet-addresses";
 import { unprocessable } from "./errors";
 import { baseOf, bootDisk, type Disk } from "./image-routes";
 import { paged, param, required, route, text, texts, type Call, type Reply, type Route } from "./route";
 import type { ActionRecord, DropletRecord, VolumeRecord } from "./state";
 import { takeTags } from "./tag-routes";
-import { actionView, dropletSnapshotView, dropletView, firewallView, ipv4Of, ipv6Of } from "./views";
+import { actionView, dropletSnapshotView, dropletView, firewallView } from "./views";
 import { mustBeAttachable, noteAttached } from "./volume-routes";
 
 const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;

@@ -1,6 +1,7 @@
 import { ADDRESSES } from "../addresses";
 import { IMAGES, regionName, type CatalogueSize } from "./catalogue";
 import type { Cloud } from "./cloud";
+import { ipv4Of, ipv6Of } from "./droplet-addresses";
 import type {
   ActionRecord,
   DropletRecord,
@@ -15,8 +16,6 @@ import type {
 
 const HOURS_IN_A_BILLED_MONTH = 672;
 
-export const ipv4Of = (host: number): string => ADDRESSES.droplets.v4Gateway.replace(/\d+$/, String(host));
-export const ipv6Of = (host: number): string => ADDRESSES.droplets.v6Gateway.replace(/\d+$/, String(host));
 const privateIpv4Of = (host: number): string => `10.108.0.${host}`;
 
 export function sizeView(size: CatalogueSize) {

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import { OLLAMA_VERSION } from "../../config/types";
 import { makeOnce } from "../make-once";
 import { goToolchain } from "./go";
 import { ollamaBuildEnvironment } from "./ollama/headers";
+import { run } from "./run";
 
 /** A program built from public Go modules by the go.mod in its folder. */
 export interface Recipe {
@@ -141,28 +141,4 @@ async function build(cache: string, recipe: Recipe, path: string, onProgress: (l
     clearInterval(ticker);
     rmSync(unfinished, { force: true });
   }
-}
-
-const LAST_LINES = 15;
-
-/** Runs a program to its end; the error holds its last lines. */
-export function run(
-  program: string,
-  args: string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv },
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
-    const chunks: string[] = [];
-    const keep = (chunk: Buffer) => void chunks.push(chunk.toString());
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.on("error", reject);
-    child.on("close", (code) => {
-      const output = chunks.join("").trim();
-      if (code === 0) return resolve(output);
-      const last = output.split("\n").slice(-LAST_LINES).join("\n");
-      reject(new Error(`${program} ${args.slice(0, 2).join(" ")} ended with status ${code}:\n${last}`));
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./build";
+import { run } from "./run";
 
 /** From here on Go fetches by itself the newer toolchain that a go.mod asks for. */
 const OLDEST_MINOR = 21;

@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, mkdirSync, readlinkSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Lab } from "../lab";
-import { ensureBuilt, RECIPES, run } from "./build";
+import { ensureBuilt, RECIPES } from "./build";
 import { ensureOfficialPlugins, pluginFolder, PLUGINS } from "./plugins";
+import { run } from "./run";
 
 export { builtPath, RECIPES } from "./build";
 

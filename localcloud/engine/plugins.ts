@@ -4,7 +4,7 @@ import { join } from "node:path";
 import command from "@pulumi/command/package.json";
 import digitalocean from "@pulumi/digitalocean/package.json";
 import tailscale from "@pulumi/tailscale/package.json";
-import { run } from "./build";
+import { run } from "./run";
 
 /** The plugins that the stack needs, in the versions of the installed packages. */
 export const PLUGINS = [

@@ -1,4 +1,4 @@
-import { shippedList } from "../../models/list";
+import { shippedList } from "../../planner/openrouter/list";
 
 /** A model that the OpenRouter stand-in lists. */
 export interface ListedModel {

@@ -3,16 +3,17 @@
  * network namespace while everything else lives in the lab's, and answers on a Unix socket, so that no droplet has a
  * route to the outside. It fetches from the machine's own npm registry and Debian sources and from nowhere else.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
 import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createServer, get as httpGet, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Agent, get as httpsGet } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
+import { startTimeOf } from "../../lib/process-start";
 import type { Lab } from "../lab";
-import { logOf, startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { logOf, startRecorded, stopRecorded } from "../processes";
 import { readUpstreams, type Upstreams } from "./upstreams";
 
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";

@@ -1,6 +1,6 @@
 import { DEFAULTS, NODE_DIGESTS, OLLAMA_DIGESTS } from "../../config/keys";
-import { asMap } from "../../config/look-up";
 import { OLLAMA_VERSION } from "../../config/types";
+import { asMap } from "../../lib/maps";
 import type { LocalSources } from "../services/sources";
 
 /** What a stack declares, by the name of the source. */

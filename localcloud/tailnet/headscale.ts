@@ -1,10 +1,11 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
+import { startTimeOf } from "../../lib/process-start";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, waitFor } from "../network";
-import { logOf, startRecorded, startTimeOf, stopRecorded } from "../processes";
+import { logOf, startRecorded, stopRecorded } from "../processes";
 import { openAuthority } from "../services/authority";
 import { BASE_DOMAIN, OPERATOR, policy } from "./policy";
 

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { startTimeOf } from "../../lib/process-start";
 import { ADDRESSES } from "../addresses";
 import type { Lab } from "../lab";
 import { inNamespace, run, tryRun, waitFor } from "../network";
-import { isRunning, logOf, recordedProcesses, startRecorded, startTimeOf } from "../processes";
+import { isRunning, logOf, recordedProcesses, startRecorded } from "../processes";
 import { caCertificatePath } from "../services/authority";
 import { createOperatorKey } from "./headscale";
 

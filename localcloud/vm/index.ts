@@ -1,2 +1,2 @@
 export { ensureVmImage, type Provisioning } from "./image";
-export { Machine, vmHindrance } from "./machine";
+export { Machine, missingVmRequirement } from "./machine";

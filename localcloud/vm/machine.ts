@@ -21,7 +21,7 @@ const DISK_NEEDED_GIB = 10;
 const MEMORY_BESIDE_MIB = 1536;
 
 /** Why no machine of this size can run here, with what to do about it; undefined where it can. */
-export function vmHindrance(cache: string, memoryMiB: number): string | undefined {
+export function missingVmRequirement(cache: string, memoryMiB: number): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64")
     return "the machine is an x86-64 one, made by QEMU on Linux: run this on Linux, x64";
   if (process.getuid?.() !== 0) return "building the machine's disk needs root: run it as root in a throw-away machine";

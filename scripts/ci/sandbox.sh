@@ -5,7 +5,7 @@
 # Exit: as hermes'.
 set -euo pipefail
 
-hermes() { npx hermes sandbox "$@" --from "${STACK:-hermes}"; }
+hermes() { ./hermes sandbox "$@" --from "${STACK:-hermes}"; }
 
 make() {
   # A grep that has seen enough would end show: this one reads on.

@@ -66,7 +66,7 @@ class Run {
     const left = await endAll(this.folder);
     rmSync(this.#memory, { recursive: true, force: true });
     if (mountsIn(this.folder).length === 0) rmSync(this.folder, { recursive: true, force: true });
-    else console.error(`something is still mounted below ${this.folder}; remove it with: npx hermes local down`);
+    else console.error(`something is still mounted below ${this.folder}; remove it with: ./hermes local down`);
     return left;
   }
 

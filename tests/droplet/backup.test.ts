@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Created } from "../../cli/sandbox/create";
 import { labCredentials } from "../../localcloud/credentials";
 import { execInDroplet } from "../../localcloud/droplets";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
+import type { Created } from "../../operations/sandboxes/create";
 import { sharedLab } from "../support/labs";
 import { succeeded } from "../support/project-copy";
 

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
-import { EFFECTS, type OnDroplet } from "../../changes/effects";
-import { newKeyPair, type KeyPair } from "../../cli/age";
+import { newKeyPair, type KeyPair } from "../../lib/age";
 import { labCredentials } from "../../localcloud/credentials";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
 import { buildNodeDist } from "../../localcloud/services/node-dist";
+import { EFFECTS, type OnDroplet } from "../../operations/preflight/effects";
 import { BASE, EDITS, merged, type Values } from "../fixtures/edits";
 import { ownLab } from "../support/labs";
 import { acceptTree } from "../support/openclaw-versions";

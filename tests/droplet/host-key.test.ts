@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StackOutputs } from "../../cli/stack";
-import { publicKeyOf } from "../../config/public-key";
+import { publicKeyOf } from "../../lib/ssh/public-key";
 import { ADDRESSES } from "../../localcloud/addresses";
 import { asOperator } from "../../localcloud/embedded-cloud";
 import { inNamespace, run, waitFor } from "../../localcloud/network";
 import { startRecorded } from "../../localcloud/processes";
 import { operatorMember, tailscale } from "../../localcloud/tailnet/operator";
+import type { StackOutputs } from "../../operations/stack/reach";
 import { ownLab } from "../support/labs";
 import { tunnels } from "../support/operations";
 import { succeeded } from "../support/project-copy";

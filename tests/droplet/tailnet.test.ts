@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { startTimeOf } from "../../lib/process-start";
 import { labOf } from "../../localcloud/lab";
 import {
   createNetwork,
@@ -10,14 +11,7 @@ import {
   tryRun,
   waitFor,
 } from "../../localcloud/network";
-import {
-  logOf,
-  recordedProcesses,
-  isRunning,
-  startRecorded,
-  startTimeOf,
-  stopRecorded,
-} from "../../localcloud/processes";
+import { logOf, recordedProcesses, isRunning, startRecorded, stopRecorded } from "../../localcloud/processes";
 import { operatorMember, startOperator, tailnetCredentials } from "../../localcloud/tailnet";
 import { login, startMember, tailscale, type TailnetMember } from "../../localcloud/tailnet/operator";
 import { hireJanitor } from "../support/janitor";
@@ -194,7 +188,7 @@ describe("the lab's tailnet", () => {
 
   it("is not waited for in vain: a wait for a node whose key is spent ends early, and says what to do", async () => {
     const wait = [
-      join(project, "tailnet/main.js"),
+      join(project, "lib/tailnet/main.js"),
       "wait",
       "--hostname",
       "second",

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { EFFECTS, type Effect, type OnDroplet, type Step } from "../../changes/effects";
+import { EFFECTS, type Effect, type OnDroplet, type Step } from "../../operations/preflight/effects";
 import { BASE, BASE_SECRETS, EDITS, ON_MOCKS, type Edit } from "../fixtures/edits";
 import { asRoot, expectSuccess } from "../support/engine";
 import { editStackFile } from "../support/stack-file";
-import { deeds, type PreviewStep } from "./harness";
 import { startWorld, type World } from "../torture/world";
+import { mutations, type PreviewStep } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -126,7 +126,7 @@ asRoot("an edit", () => {
       const [calls, id] = [world.bench.digitalocean.calls.length, droplet()?.id];
       make(EDITS["`volumeGiB` from 0"] ?? {});
       await up();
-      expect(deeds(world.bench.digitalocean, calls)).toEqual(
+      expect(mutations(world.bench.digitalocean, calls)).toEqual(
         expect.arrayContaining(["POST /v2/volumes", "DELETE /v2/droplets/ID", "POST /v2/droplets"]),
       );
       expect(droplet()?.id).not.toBe(id);
@@ -148,7 +148,7 @@ asRoot("an edit", () => {
       make({ values: { "hermes:volumeGiB": 20, "hermes:size": "s-2vcpu-4gb" } });
       await up();
       const onDroplet = ["power_off", "resize", "power_on"].map((type) => `POST /v2/droplets/ID/actions ${type}`);
-      expect(deeds(world.bench.digitalocean, calls).sort()).toEqual(
+      expect(mutations(world.bench.digitalocean, calls).sort()).toEqual(
         ["POST /v2/volumes/ID/actions resize", ...onDroplet].sort(),
       );
       expect(droplet()?.diskGiB).toBe(50);

@@ -1,10 +1,10 @@
 // An update that DigitalOcean refuses. The official provider then keeps the wanted values in the state, and so do the stand-ins.
 import { readFileSync, writeFileSync } from "node:fs";
+import type { Values } from "../fixtures/edits";
 import { asRoot, expectFailure, expectSuccess } from "../support/engine";
 import { editStackFile } from "../support/stack-file";
-import type { Values } from "../fixtures/edits";
 import { startWorld, type World } from "../torture/world";
-import { deeds, type Ended } from "./harness";
+import { mutations, type Ended } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -92,9 +92,9 @@ asRoot("after an update that failed", () => {
     edit({ "hermes:mcpServers": { docs: { url: "https://mcp.example.com:8443/" } } });
     refuse("PUT", "/v2/firewalls/");
     expect((await up()).code).not.toBe(0);
-    const before = deeds(account()).length;
+    const before = mutations(account()).length;
     expectSuccess(await up());
-    expect(deeds(account()).slice(before)).toContain("PUT /v2/firewalls/ID");
+    expect(mutations(account()).slice(before)).toContain("PUT /v2/firewalls/ID");
   });
 });
 

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
+import { startTimeOf } from "../../lib/process-start";
 import { recordOnly, startDigitalOcean, type CatalogueSize, type DigitalOcean } from "../../localcloud/digitalocean";
 import { engineEnvironment, ensureEngine, STAND_INS, type Engine } from "../../localcloud/engine";
 import { pluginFolder, PLUGINS } from "../../localcloud/engine/plugins";
 import { labOf } from "../../localcloud/lab";
-import { startTimeOf } from "../../localcloud/processes";
 import { initStack, PASSPHRASE, stateText, writeStackFile } from "../support/stack-file";
 import { fakeTailscale, type FakeTailscale } from "./fakes/tailscale-api";
 
@@ -302,7 +302,7 @@ async function killGroup(child: ChildProcess): Promise<void> {
 }
 
 /** "POST /v2/droplets" for every call, ids left out, data sources and polls left out: the order of what was done. */
-export function deeds(digitalocean: DigitalOcean, from = 0): string[] {
+export function mutations(digitalocean: DigitalOcean, from = 0): string[] {
   return digitalocean.calls
     .slice(from)
     .filter((call) => call.method !== "GET")

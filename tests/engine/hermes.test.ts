@@ -1,6 +1,6 @@
 import { expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
-import { COMMITTED, deeds, PROGRAM, startBench, type EngineBench } from "./harness";
+import { COMMITTED, mutations, PROGRAM, startBench, type EngineBench } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -22,7 +22,7 @@ describe("the hermes stack, before anything is built", () => {
     expect(preview.changeSummary).toEqual({ create: 22 });
     for (const value of Object.values(SECRETS)) expect(preview.raw).not.toContain(JSON.stringify(value).slice(1, 60));
     expect(preview.raw).toContain("google/gemma-4-31b-it:free");
-    expect(deeds(bench.digitalocean)).toEqual([]);
+    expect(mutations(bench.digitalocean)).toEqual([]);
   });
 
   it("refuses every wrong key at once, without a stack trace, and touches nothing", async () => {
@@ -38,7 +38,7 @@ describe("the hermes stack, before anything is built", () => {
     for (const key of ["size", "region", "adminCidrs", "agents.main.workspace", "agents.main.bindings"]) {
       expect(refused.output).toContain(`hermes:${key}`);
     }
-    expect(deeds(bench.digitalocean)).toEqual([]);
+    expect(mutations(bench.digitalocean)).toEqual([]);
   });
 
   it("says what to do about a token that DigitalOcean refuses", async () => {
@@ -67,7 +67,7 @@ describe("a droplet that never becomes active", () => {
     const up = await bench.pulumi(["up", "--yes", "--skip-preview"], { env: { HERMES_TEST_PATIENCE: "2s" } });
     expect(up.code).not.toBe(0);
     expect(up.output).toMatch(/digitalocean:index:Droplet[\s\S]*(timeout|timed out|did not become|active)/i);
-    const made = deeds(bench.digitalocean).filter((deed) => deed.startsWith("POST"));
+    const made = mutations(bench.digitalocean).filter((deed) => deed.startsWith("POST"));
     expect(made.indexOf("POST /v2/firewalls")).toBeLessThan(made.indexOf("POST /v2/droplets"));
     bench.digitalocean.timings.activeMs = 0;
     expectSuccess(await bench.pulumi(["destroy", "--yes", "--skip-preview"]));

@@ -1,8 +1,8 @@
-import { newKey } from "../../cli/init";
-import { publicKeyOf } from "../../config/public-key";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { newKey } from "../../operations/init/init";
+import type { Identity } from "../fixtures/host-key-exchange";
 import { asRoot, expectFailure, expectSuccess } from "../support/engine";
 import { editStackFile, SECRETS } from "../support/stack-file";
-import type { Identity } from "../fixtures/host-key-exchange";
 import { startWorld, type World } from "../torture/world";
 import type { PreviewStep } from "./harness";
 

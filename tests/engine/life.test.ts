@@ -1,9 +1,17 @@
-import { Account } from "../../digitalocean/account";
-import { imageName, imageTags, newestImage, snapshot, tagImage, wantedImage, type WantedImage } from "../../images";
-import { COMMITTED, DIGITALOCEAN_TOKEN, type Ended } from "./harness";
-import { newKey } from "../../cli/init";
+import { Account } from "../../lib/digitalocean/account";
+import {
+  imageName,
+  imageTags,
+  newestImage,
+  snapshot,
+  tagImage,
+  wantedImage,
+  type WantedImage,
+} from "../../operations/images";
+import { newKey } from "../../operations/init/init";
 import { asRoot, expectSuccess } from "../support/engine";
 import { startWorld, type World } from "../torture/world";
+import { COMMITTED, DIGITALOCEAN_TOKEN, type Ended } from "./harness";
 
 jest.setTimeout(1_200_000);
 

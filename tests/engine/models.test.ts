@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { OpenRouter } from "../../localcloud/services/openrouter";
 import { expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
-import { COMMITTED, deeds, PROGRAM, startBench, type Ended, type EngineBench } from "./harness";
+import { COMMITTED, mutations, PROGRAM, startBench, type Ended, type EngineBench } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -45,7 +45,7 @@ function expectRefused(ended: Ended, ...words: string[]): void {
   expectFailure(ended);
   for (const each of words) expect(ended.output).toContain(each);
   for (const value of Object.values(SECRETS)) expect(ended.output).not.toContain(value.slice(0, 60));
-  expect(deeds(bench.digitalocean)).toEqual([]);
+  expect(mutations(bench.digitalocean)).toEqual([]);
   expect(bench.tailscale.calls.filter(({ method }) => method !== "GET")).toEqual([]);
 }
 

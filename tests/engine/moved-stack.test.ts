@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
 import { asRoot, expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
-import { COMMITTED, deeds, type Ended, type RunOptions } from "./harness";
+import { COMMITTED, mutations, type Ended, type PreviewStep, type RunOptions } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -22,13 +22,13 @@ asRoot("the stack hermes", () => {
   }
   /** Neither in a preview nor without one is anything done. */
   async function expectRefused(options: RunOptions, words: RegExp[]): Promise<void> {
-    const before = deeds(world.bench.digitalocean).length;
+    const before = mutations(world.bench.digitalocean).length;
     const devices = structuredClone(world.bench.tailscale.devices);
     for (const ended of [await run(["preview"], options), await run(UP, options)]) {
       expectFailure(ended);
       for (const word of words) expect(ended.output).toMatch(word);
     }
-    expect(deeds(world.bench.digitalocean)).toHaveLength(before);
+    expect(mutations(world.bench.digitalocean)).toHaveLength(before);
     expect(world.bench.tailscale.devices).toEqual(devices);
   }
 
@@ -69,14 +69,48 @@ asRoot("the stack hermes", () => {
   it("does not run in a project of another name: Pulumi refuses its keys before anything is done", async () => {
     const path = join(world.project, "Pulumi.yaml");
     const text = readFileSync(path, "utf8");
-    const before = deeds(world.bench.digitalocean).length;
+    const before = mutations(world.bench.digitalocean).length;
     expectSuccess(await run(["stack", "rename", "organization/other/hermes"]));
     rmSync(path);
     writeFileSync(path, text.replace(/^name: hermes$/m, "name: other"));
     for (const args of [["preview"], UP]) expect((await run(args)).output).toMatch(/is not namespaced by the project/);
-    expect(deeds(world.bench.digitalocean)).toHaveLength(before);
+    expect(mutations(world.bench.digitalocean)).toHaveLength(before);
     writeFileSync(path, text);
     expectSuccess(await run(["stack", "rename", "organization/hermes/hermes"], { stack: "organization/other/hermes" }));
     expectSuccess(await run(NO_CHANGE));
+  });
+
+  describe("whose state an earlier version of hermes wrote", () => {
+    const EARLIER = { "lib/tailnet/main.js": "tailnet/main.js", "lib/ssh/main.js": "remote/main.js" };
+
+    beforeAll(async () => {
+      const file = join(world.bench.dir, "earlier.json");
+      expectSuccess(await run(["stack", "export", "--file", file]));
+      let text = readFileSync(file, "utf8");
+      for (const [now, then] of Object.entries(EARLIER)) text = text.replaceAll(`node ${now}`, `node ${then}`);
+      writeFileSync(file, text);
+      expectSuccess(await run(["stack", "import", "--file", file]));
+    });
+
+    it("keeps its resources: nothing is replaced, and only commands are updated", async () => {
+      const before = mutations(world.bench.digitalocean).length;
+      const devices = structuredClone(world.bench.tailscale.devices);
+      const { steps = [] } = JSON.parse((await run(["preview", "--json"])).stdout) as { steps?: PreviewStep[] };
+      expect([...new Set(steps.map(({ op }) => op))].sort()).toEqual(["same", "update"]);
+      const updated = steps.filter(({ op }) => op === "update").map(({ urn }) => urn.split("::")[2]?.split("$").at(-1));
+      expect([...new Set(updated)].sort()).toEqual(["command:local:Command", "command:remote:Command"]);
+      expectSuccess(await run(UP));
+      expectSuccess(await run(NO_CHANGE));
+      expect(mutations(world.bench.digitalocean)).toHaveLength(before);
+      expect(world.bench.tailscale.devices).toEqual(devices);
+    });
+
+    it("is destroyed without an `up` before", async () => {
+      const file = join(world.bench.dir, "earlier.json");
+      expectSuccess(await run(["stack", "import", "--file", file]));
+      expectSuccess(await run(["state", "unprotect", "--all", "--yes"]));
+      expectSuccess(await run(["destroy", "--yes", "--skip-preview"]));
+      expect(world.bench.tailscale.devices).toEqual([]);
+    });
   });
 });

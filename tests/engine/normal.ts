@@ -1,7 +1,7 @@
 // What a recording has of one run only, made the same for every run.
 import { HELPERS_DIR } from "../../gateway/paths";
-import { isMap } from "../../digitalocean/account";
-import { UNKNOWN } from "../../report/stack";
+import { isMap } from "../../lib/maps";
+import { UNKNOWN } from "../../operations/review/stack";
 
 const STEP_KEYS = ["op", "urn", "oldState", "newState", "diffReasons", "replaceReasons", "detailedDiff"];
 const STATE_KEYS = ["urn", "type", "id", "inputs", "outputs", "protect"];

@@ -5,7 +5,7 @@ import { RULES } from "../../policy";
 import { knownSecrets, OFFENCES, OPENED, type Expected } from "../fixtures/offences";
 import { expectFailure, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS } from "../support/stack-file";
-import { COMMITTED, deeds, startBench, type Ended, type EngineBench } from "./harness";
+import { COMMITTED, mutations, startBench, type Ended, type EngineBench } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -75,7 +75,7 @@ describe("the policy of hermes", () => {
       /error: Stack hermes-hermes: it costs at least \$25\.00 a month \(.*droplet .* may cost \$20\.00/,
     );
     expectStopped(preview);
-    expect(deeds(bench.digitalocean)).toEqual([]);
+    expect(mutations(bench.digitalocean)).toEqual([]);
   });
 });
 
@@ -113,6 +113,6 @@ describe("an update without a preview", () => {
     const up = await bench.pulumi(["up", "--yes", "--skip-preview"]);
     expect(up.output).toContain("error: Firewall hermes: inboundRules[0] opens tcp 22 to 0.0.0.0/0");
     expectStopped(up);
-    expect(deeds(bench.digitalocean).filter((deed) => /firewalls|droplets/.test(deed))).toEqual([]);
+    expect(mutations(bench.digitalocean).filter((deed) => /firewalls|droplets/.test(deed))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { deeds, startBench, type EngineBench, type PreviewStep } from "./harness";
+import { mutations, startBench, type EngineBench, type PreviewStep } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -42,7 +42,7 @@ describe("one stack, from nothing to nothing", () => {
     const { output } = await bench.up();
 
     expect(output).toMatch(/\+ 8 created/);
-    expect(deeds(bench.digitalocean).filter((deed) => ORDER.includes(deed))).toEqual(ORDER);
+    expect(mutations(bench.digitalocean).filter((deed) => ORDER.includes(deed))).toEqual(ORDER);
     const created = bench.substrate.record.findIndex((entry) => entry.call === "createDroplet");
     const before = bench.substrate.record.slice(0, created).filter((entry) => entry.call === "applyFirewalls");
     expect(before.at(-1)?.args[0]).toMatchObject([{ covered: true, inbound: [] }]);
@@ -63,7 +63,7 @@ describe("one stack, from nothing to nothing", () => {
     const { steps, changeSummary, raw } = await bench.preview();
     expect(changing(steps)).toEqual([]);
     expect(changeSummary).toEqual({ same: 8 });
-    expect(deeds(bench.digitalocean, from)).toEqual([]);
+    expect(mutations(bench.digitalocean, from)).toEqual([]);
     mustHideSecrets(raw);
   });
 
@@ -90,7 +90,7 @@ describe("one stack, from nothing to nothing", () => {
 
     const from = bench.digitalocean.calls.length;
     const { output } = await bench.up();
-    expect(deeds(bench.digitalocean, from)).toEqual(["PUT /v2/firewalls/ID"]);
+    expect(mutations(bench.digitalocean, from)).toEqual(["PUT /v2/firewalls/ID"]);
     expect(idOfDroplet()).toBe(droplet);
     expect(output).toContain("second");
   });
@@ -115,7 +115,7 @@ describe("one stack, from nothing to nothing", () => {
 
     const from = bench.digitalocean.calls.length;
     await bench.up();
-    expect(deeds(bench.digitalocean, from)).toEqual([
+    expect(mutations(bench.digitalocean, from)).toEqual([
       "POST /v2/droplets/ID/actions shutdown",
       "POST /v2/volumes/ID/actions detach",
       "DELETE /v2/droplets/ID",

@@ -10,7 +10,7 @@ jest.setTimeout(1_200_000);
 
 const DOCS = readFileSync(join(__dirname, "../../docs/backup.md"), "utf8");
 /** Of a running gateway, which these droplets do not have. */
-const ON_A_GATEWAY = /^hermes (backup|restore) /;
+const ON_A_GATEWAY = /^\.\/hermes (backup|restore) /;
 
 /** The commands of the first block below that heading. */
 function documented(): string[][] {
@@ -29,7 +29,7 @@ asRoot("the documented move into another region", () => {
   afterAll(() => world?.stop());
 
   const run = ([program = "", ...args]: string[]): Promise<Ended> => {
-    if (program === "hermes") return world.hermes(...args);
+    if (program === "./hermes") return world.hermes(...args);
     return world.pulumi(...args, ...(args[0] === "up" ? ["--yes", "--skip-preview"] : []));
   };
   const droplets = () => Object.values(world.bench.digitalocean.state.droplets);
@@ -37,7 +37,7 @@ asRoot("the documented move into another region", () => {
   it("ends with a second gateway there, beside the first one", async () => {
     const [first] = structuredClone(droplets());
     const commands = documented();
-    expect(commands.map(([program]) => program)).toContain("hermes");
+    expect(commands.map(([program]) => program)).toContain("./hermes");
     for (const command of commands) expectSuccess(await run(command));
     expect(droplets().map(({ name, region }) => ({ name, region }))).toEqual([
       { name: "hermes", region: "nyc3" },

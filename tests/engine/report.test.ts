@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { newKey } from "../../cli/init";
-import type { PulumiResult } from "../../cli/pulumi";
 import { buildReport } from "../../cli/report";
-import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../report";
+import type { PulumiResult } from "../../lib/pulumi";
+import { newKey } from "../../operations/init/init";
+import { renderReport, secretsIn, type PreviewDigest, type ResourceState } from "../../operations/review";
 import type { Values } from "../fixtures/edits";
-import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
 import { OPENED } from "../fixtures/offences";
+import { CASES, FOLDER, goldenOf, inputFrom, type RecordedCase } from "../fixtures/previews";
 import { asRoot, expectSuccess } from "../support/engine";
 import { editStackFile, encrypted, SECRETS as STACK_SECRETS } from "../support/stack-file";
 import { startWorld, type World } from "../torture/world";

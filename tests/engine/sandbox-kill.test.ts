@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { startTimeOf } from "../../localcloud/processes";
+import { startTimeOf } from "../../lib/process-start";
 import { waitFor } from "../../localcloud/network";
-import { asRoot, expectSuccess } from "../support/engine";
 import { startSandboxWorld, type Running, type SandboxWorld } from "../fixtures/sandbox-world";
+import { asRoot, expectSuccess } from "../support/engine";
 
 /**
  * `kill -9` of the command or of its engine at a random moment; a following destroy or sweep leaves nothing. Here three

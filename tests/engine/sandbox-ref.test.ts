@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
 import { copyTracked } from "../fixtures/tracked";
 import { asRoot, expectSuccess } from "../support/engine";
-import { deeds, type Ended } from "./harness";
+import { mutations, type Ended } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -83,7 +83,7 @@ asRoot("hermes sandbox create --ref", () => {
     }
     const old = await world.hermes("sandbox", "create", "x", "--ref", "old");
     expect(old).toMatchObject({ code: 1, output: expect.stringContaining("so it refuses every sandbox") });
-    expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
+    expect(mutations(world.bench.digitalocean, calls)).toEqual([]);
     expect(traces()).toEqual(before);
   });
 
@@ -104,7 +104,7 @@ asRoot("hermes sandbox create --ref", () => {
     const known = await create("stricter", "--set", "colour=red", "--set", "swapGiB=4x");
     expect(known).toMatchObject({ code: 1, output: expect.stringContaining('--set swapGiB is "4x"') });
     expect(known.output).not.toMatch(/colour|hermes sandbox destroy|^ +at /m);
-    expect(deeds(world.bench.digitalocean, calls)).toEqual([]);
+    expect(mutations(world.bench.digitalocean, calls)).toEqual([]);
     expect(traces()).toEqual(before);
     expect(workTrees()).toEqual(here());
   });

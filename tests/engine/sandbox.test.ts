@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSandboxWorld, type SandboxWorld } from "../fixtures/sandbox-world";
 import { asRoot, expectSuccess } from "../support/engine";
-import { deeds, DIGITALOCEAN_TOKEN, type Ended } from "./harness";
+import { mutations, DIGITALOCEAN_TOKEN, type Ended } from "./harness";
 
 /** A real engine and the real command; the account records, and its droplets answer without having booted. */
 jest.setTimeout(1_200_000);
@@ -69,7 +69,7 @@ asRoot("hermes sandbox", () => {
 
     const before = account().calls.length;
     fine(await world.hermes("sandbox", "extend", "one", "--ttl", "3d"));
-    const done = deeds(account(), before);
+    const done = mutations(account(), before);
     expect(done.filter((deed) => !deed.includes("/v2/tags"))).toEqual([]);
     expect(dropletOf("one")?.id).toBe(id);
     expect(leases(dropletOf("one")?.tags)).toEqual(leases(account().state.tags));
@@ -105,7 +105,7 @@ asRoot("hermes sandbox", () => {
       const [before, calls] = [world.traces(), account().calls.length];
       const { code, output } = await world.start(["sandbox", "create", ...args], env).ended;
       expect({ code, output }).toEqual({ code: 4, output: expect.stringMatching(words) });
-      expect(deeds(account(), calls)).toEqual([]);
+      expect(mutations(account(), calls)).toEqual([]);
       expect(world.traces()).toEqual(before);
     };
 

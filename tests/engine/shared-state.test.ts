@@ -7,7 +7,7 @@ import { waitFor } from "../../localcloud/network";
 import { startObjectStore, type ObjectStore } from "../../localcloud/services/object-store";
 import { expectSuccess } from "../support/engine";
 import { killAll } from "../torture/world";
-import { deeds, startBench, type EngineBench, type Ended } from "./harness";
+import { mutations, startBench, type EngineBench, type Ended } from "./harness";
 
 /** docs/state.md: one stack whose state is in a bucket, two engines. */
 const PROGRAM = join(__dirname, "..", "fixtures", "engine-program");
@@ -53,9 +53,9 @@ const locks = (): string[] => objects().flatMap(([path]) => (path.includes("/loc
 
 /** Starts an engine that gets the lock, and then waits for the droplet until the clock of the account is set right. */
 async function startBusyEngine(until: string): Promise<{ ended: Promise<Ended> }> {
-  const before = deeds(bench.digitalocean).length;
+  const before = mutations(bench.digitalocean).length;
   const ended = bench.pulumi(UP);
-  const waits = () => deeds(bench.digitalocean).slice(before).includes(until);
+  const waits = () => mutations(bench.digitalocean).slice(before).includes(until);
   await waitFor(`the first engine got to ${until}`, waits, { timeoutMs: 300_000 });
   return { ended };
 }
@@ -68,10 +68,10 @@ const expectRefused = ({ code, output }: Ended): void => {
 
 it("refuses a second engine while the first one works, and says whose turn it is", async () => {
   const { ended } = await startBusyEngine("POST /v2/droplets");
-  const before = deeds(bench.digitalocean);
+  const before = mutations(bench.digitalocean);
   expectRefused(await bench.pulumi(UP));
   expectRefused(await bench.pulumi(DESTROY));
-  expect(deeds(bench.digitalocean)).toEqual(before);
+  expect(mutations(bench.digitalocean)).toEqual(before);
   bench.digitalocean.timings.activeMs = 0;
   expectSuccess(await ended);
   expect(locks()).toEqual([]);

@@ -1,12 +1,12 @@
 // Two stacks of one account and one tailnet, the second one made from the first one's file.
-import { load } from "js-yaml";
 import { readFileSync } from "node:fs";
-import { newKey } from "../../cli/init";
+import { load } from "js-yaml";
+import { newKey } from "../../operations/init/init";
+import { merged, type Values } from "../fixtures/edits";
 import { asRoot, expectSuccess } from "../support/engine";
 import { encrypted, SECRETS, writeStackFile } from "../support/stack-file";
-import { merged, type Values } from "../fixtures/edits";
 import { startWorld, type World } from "../torture/world";
-import { deeds, type Ended } from "./harness";
+import { mutations, type Ended } from "./harness";
 
 jest.setTimeout(1_200_000);
 
@@ -66,13 +66,13 @@ asRoot("a stack made from another one's file", () => {
 
   it.each(refused)("is refused at preview and by `up` where it has %s; nothing is touched", async (_, edit, words) => {
     copied(edit);
-    const [before, calls] = [outside(), deeds(world.bench.digitalocean).length];
+    const [before, calls] = [outside(), mutations(world.bench.digitalocean).length];
     for (const ended of [await run(COPY, "preview"), await up(COPY)]) {
       expect(ended.code).not.toBe(0);
       for (const word of words) expect(ended.output).toMatch(word);
     }
     expect(outside()).toEqual(before);
-    expect(deeds(world.bench.digitalocean)).toHaveLength(calls);
+    expect(mutations(world.bench.digitalocean)).toHaveLength(calls);
   });
 
   it("is refused while the first one's droplet is off, too", async () => {

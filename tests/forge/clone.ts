@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../localcloud/engine/build";
+import { run } from "../../localcloud/engine/run";
 import { copyTracked } from "../fixtures/tracked";
 import type { Gitea } from "./gitea";
 

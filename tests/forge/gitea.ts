@@ -4,7 +4,7 @@ import { mkdirSync, openSync, closeSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { builtPath, RECIPES } from "../../localcloud/engine";
-import { run } from "../../localcloud/engine/build";
+import { run } from "../../localcloud/engine/run";
 import { labOf } from "../../localcloud/lab";
 import { configuration } from "./app-ini";
 import { folderOf, give, lend, person, plainEnvironment } from "./people";

@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EXIT } from "../../cli/output";
-import { postReport } from "../../cli/report/post";
-import { ForgeApi, markerOf } from "../../forge";
-import { hireJanitor } from "../support/janitor";
+import { EXIT } from "../../lib/output";
+import { renderReport } from "../../operations/review";
+import { ForgeApi, markerOf } from "../../operations/review/forge";
+import { postReport } from "../../operations/review/post";
 import { collectOutput, type Ended } from "../engine/harness";
-import { renderReport } from "../../report";
 import { CASES, FOLDER, goldenOf, inputOf, type RecordedCase } from "../fixtures/previews";
+import { hireJanitor } from "../support/janitor";
 import { Gitea } from "./gitea";
 
 jest.setTimeout(120_000);

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { renderReport } from "../../report";
+import { renderReport } from "../../operations/review";
 import { hostileInput, hostileText } from "../fixtures/hostile";
 import { CASES, goldenOf } from "../fixtures/previews";
 import { look, startBrowser, type Browser, type Seen } from "./page";

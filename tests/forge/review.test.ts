@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { markerOf } from "../../forge";
-import { secretsIn } from "../../report";
+import { secretsIn } from "../../operations/review";
+import { markerOf } from "../../operations/review/forge";
 import { DIGITALOCEAN_TOKEN } from "../engine/harness";
 import { Runs } from "./runs";
 import { SECRETS, startWorld, type World } from "./world";
@@ -41,7 +41,7 @@ asRoot("on a real Gitea", () => {
     );
     return all.find(({ context }) => context === "hermes/hermes");
   };
-  const deeds = () =>
+  const mutations = () =>
     world.bench.digitalocean.calls
       .filter(({ method }) => method !== "GET")
       .map(({ method, path }) => `${method} ${path}`);
@@ -59,7 +59,7 @@ asRoot("on a real Gitea", () => {
     expect(log).toContain("came by no pull request, so nobody reviewed what it does to hermes");
     expect(log).toContain("hermes up --reviewed DIGEST");
     expect(conclusion).toBe("failure");
-    expect(deeds()).toEqual([]);
+    expect(mutations()).toEqual([]);
   });
 
   describe("a first pull request", () => {
@@ -76,7 +76,7 @@ asRoot("on a real Gitea", () => {
       expect(report?.user.login).toBe("gitea-actions");
       expect(report?.body).toContain(commit.slice(0, 10));
       expect(await statusOf(commit)).toMatchObject({ status: "success" });
-      expect(deeds()).toEqual([]);
+      expect(mutations()).toEqual([]);
     });
 
     it("has one report, edited, when it is pushed to again", async () => {
@@ -96,7 +96,7 @@ asRoot("on a real Gitea", () => {
       await merge(pull);
       const { conclusion, log } = await runs.next("up.yaml");
       expect({ conclusion, log: conclusion === "success" ? "" : log }).toEqual({ conclusion: "success", log: "" });
-      expect(deeds().filter((deed) => deed === "POST /v2/droplets")).toHaveLength(1);
+      expect(mutations().filter((deed) => deed === "POST /v2/droplets")).toHaveLength(1);
       expect(Object.values(world.bench.digitalocean.state.droplets)).toMatchObject([{ size: "s-2vcpu-4gb" }]);
     });
   });
@@ -111,13 +111,13 @@ asRoot("on a real Gitea", () => {
     world.clone.edit("workspace/main/SOUL.md", (text) => `${text}\nBe brief.\n`);
     await world.clone.push("main", "Edit SOUL.md by hand");
     expect((await runs.next("up.yaml")).conclusion).toBe("failure");
-    const before = deeds().length;
+    const before = mutations().length;
     await merge(pull);
     const { conclusion, log } = await runs.next("up.yaml");
     expect(conclusion).toBe("failure");
     expect(log).toContain(`what would be done is not the report under #${pull}; nothing was changed`);
     expect(log).toMatch(/config.*as reviewed, but with other values/);
-    expect(deeds()).toHaveLength(before);
+    expect(mutations()).toHaveLength(before);
   });
 
   it("somebody who looked at it again has it made by its digest", async () => {

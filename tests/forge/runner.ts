@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump } from "js-yaml";
 import { builtPath, RECIPES } from "../../localcloud/engine";
-import { run } from "../../localcloud/engine/build";
+import { run } from "../../localcloud/engine/run";
 import { labOf } from "../../localcloud/lab";
 import { ended, type Gitea } from "./gitea";
 import { folderOf, give, lend, person, plainEnvironment } from "./people";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { publicKeyOf } from "../../config/public-key";
-import { markerOf } from "../../forge";
-import { secretsIn } from "../../report";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { secretsIn } from "../../operations/review";
+import { markerOf } from "../../operations/review/forge";
 import { DIGITALOCEAN_TOKEN } from "../engine/harness";
 import { tracesIn } from "../fixtures/sandbox-world";
 import { Runs, type Ran } from "./runs";
@@ -40,7 +40,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
   const unlabel = (pull: number, name: string) => repo("DELETE", `issues/${pull}/labels/${labels[name]}`);
   const comments = (pull: number) => repo<Comment[]>("GET", `issues/${pull}/comments`);
   const account = () => world.bench.digitalocean;
-  const deeds = (from = 0) =>
+  const mutations = (from = 0) =>
     account()
       .calls.slice(from)
       .filter(({ method }) => method !== "GET");
@@ -80,7 +80,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
   it("a pull request without the label has none, and starts no run", async () => {
     one = await pullOf("one");
     expect(await runs.all()).toEqual([]);
-    expect(deeds()).toEqual([]);
+    expect(mutations()).toEqual([]);
   });
 
   it("the label makes one, with tags and a key of its own, and a comment says how to get in", async () => {
@@ -114,7 +114,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
     await label(one, "later");
     const { log } = await succeeded();
     expect(log).toContain(`pr-${one} is there`);
-    expect(deeds(before)).toEqual([]);
+    expect(mutations(before)).toEqual([]);
     expect(droplets().map(({ id }) => id)).toEqual(ids);
     expect(await comments(one)).toEqual([said]);
   });
@@ -134,7 +134,7 @@ asRoot("a sandbox for each pull request, on a real Gitea", () => {
     await succeeded();
     await label(one, "sandbox");
     await succeeded();
-    expect(deeds(before)).toEqual([]);
+    expect(mutations(before)).toEqual([]);
     await repo("PATCH", `pulls/${one}`, { state: "open" });
     await succeeded();
     expect(droplets().map(({ name }) => name)).toEqual([`hermes-sandbox-pr-${one}`]);

@@ -1,11 +1,11 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newKey } from "../../cli/init";
 import { builtPath, RECIPES } from "../../localcloud/engine";
 import { labOf } from "../../localcloud/lab";
-import { hireJanitor } from "../support/janitor";
+import { newKey } from "../../operations/init/init";
 import { COMMITTED, PROGRAM, startBench, type EngineBench } from "../engine/harness";
+import { hireJanitor } from "../support/janitor";
 import { encrypted, PASSPHRASE } from "../support/stack-file";
 import { fakeDroplets, type FakeDroplets } from "../torture/droplets";
 import { Ledger } from "../torture/ledger";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Drilled } from "../../cli/drill";
 import { dropletIds } from "../../localcloud/droplets";
 import { run, waitFor } from "../../localcloud/network";
+import type { Drilled } from "../../operations/backups/drill";
 import { accountState, everything } from "../support/account";
 import { sharedLab } from "../support/labs";
 import { succeeded } from "../support/project-copy";

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Baked } from "../../cli/bake";
 import type { PruneReport } from "../../cli/image";
-import type { Created } from "../../cli/sandbox/create";
-import type { BakedImage } from "../../images";
 import { dropletIds, dropletPaths, execInDroplet, type DropletRecord } from "../../localcloud/droplets";
 import { snapshotTree } from "../../localcloud/droplets/disk";
 import { bringUp } from "../../localcloud/embedded-cloud";
 import type { ExecResult } from "../../localcloud/exec";
 import { tryRun, waitFor } from "../../localcloud/network";
+import type { BakedImage } from "../../operations/images";
+import type { Baked } from "../../operations/images/bake";
+import type { Created } from "../../operations/sandboxes/create";
 import { ownLab } from "../support/labs";
 import { succeeded } from "../support/project-copy";
 

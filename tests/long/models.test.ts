@@ -1,8 +1,8 @@
-import { agentNames, prepareLoad, runTurns, scriptTools, serverNames, turn, type Load } from "../../bench/load";
-import { Recorder, type Recording } from "../../bench/memory-recorder";
-import { MemoryReader } from "../../bench/memory-sample";
 import type { ModelFailure } from "../../localcloud/services";
 import type { MemoryPlan } from "../../planner";
+import { agentNames, prepareLoad, runTurns, scriptTools, serverNames, turn, type Load } from "../../scripts/bench/load";
+import { Recorder, type Recording } from "../../scripts/bench/memory-recorder";
+import { MemoryReader } from "../../scripts/bench/memory-sample";
 import { ownLab } from "../support/labs";
 
 /** Each agent's own model, so that two chains can fail at a time; both go on with the same two. */

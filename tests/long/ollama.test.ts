@@ -1,4 +1,4 @@
-import type { StackOutputs } from "../../cli/stack";
+import type { StackOutputs } from "../../operations/stack/reach";
 import { sharedLab } from "../support/labs";
 import { openPorts } from "../support/open-ports";
 import { succeeded } from "../support/project-copy";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { publicKeyOf } from "../../lib/ssh/public-key";
 import { labCredentials } from "../../localcloud/credentials";
-import { publicKeyOf } from "../../config/public-key";
-import { run, waitFor } from "../../localcloud/network";
 import type { ExecResult } from "../../localcloud/exec";
+import { run, waitFor } from "../../localcloud/network";
 import { ownLab } from "../support/labs";
 import { succeeded, type TailnetNode } from "../support/project-copy";
 

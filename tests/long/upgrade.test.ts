@@ -1,4 +1,4 @@
-import type { UpgradeReport } from "../../cli/upgrade";
+import type { UpgradeReport } from "../../operations/upgrade";
 import { ownLab } from "../support/labs";
 import { acceptTree, configure, NEW, OLD } from "../support/openclaw-versions";
 import { succeeded } from "../support/project-copy";

@@ -1,14 +1,14 @@
 /** What each suite of tests needs on the machine: the one list of it. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { hindrance } from "../../localcloud/embedded-cloud";
+import { missingRequirement } from "../../localcloud/embedded-cloud";
 import { ensureEngine, ensurePrograms } from "../../localcloud/engine";
 import { ensureBuilt, RECIPES } from "../../localcloud/engine/build";
 import { ensureImage, IMAGES } from "../../localcloud/image";
 import { labOf } from "../../localcloud/lab";
 import { DEBIAN_PACKAGES, ensurePackages, missingPackages, VM_PACKAGES } from "../../localcloud/packages";
-import { vmHindrance } from "../../localcloud/vm";
 import { ensureWeights } from "../../localcloud/services/ollama/weights";
+import { missingVmRequirement } from "../../localcloud/vm";
 import { ensureRealOpenclaw } from "./real-openclaw";
 
 export const SUITES = ["unit", "engine", "droplet", "long", "ollama", "vm", "forge", "torture"] as const;
@@ -50,7 +50,7 @@ const packages = (what: string, suites: readonly Suite[], list: Record<string, s
 
 /** In the order in which they are installed: the quick ones first. */
 export const PREREQUISITES: readonly Prerequisite[] = [
-  { what: "Linux, root, /dev/net/tun", suites: ["droplet", "long"], obstacle: hindrance },
+  { what: "Linux, root, /dev/net/tun", suites: ["droplet", "long"], obstacle: missingRequirement },
   {
     what: "root",
     suites: ["torture"],
@@ -59,7 +59,7 @@ export const PREREQUISITES: readonly Prerequisite[] = [
   {
     what: "room for a virtual machine of 2 GiB",
     suites: ["vm"],
-    obstacle: () => vmHindrance(cache, 2048),
+    obstacle: () => missingVmRequirement(cache, 2048),
   },
   packages("Debian packages of the embedded cloud", ["droplet", "long", "vm"], DEBIAN_PACKAGES),
   packages("QEMU", ["vm"], VM_PACKAGES),

@@ -3,7 +3,7 @@ import { createCipheriv, pbkdf2Sync, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
-import { newKey } from "../../cli/init";
+import { newKey } from "../../operations/init/init";
 import { merged, type Values } from "../fixtures/edits";
 
 /** Encrypts the secrets of every test's stack. */

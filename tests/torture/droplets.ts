@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Socket, type Server as TcpServer } from "node:net";
 import { Server, type ServerChannel } from "ssh2";
-import { newKey } from "../../cli/init";
 import type { DropletSpec } from "../../localcloud/substrate";
-import type { EngineBench } from "../engine/harness";
+import { newKey } from "../../operations/init/init";
 import type { FakeTailscale } from "../engine/fakes/tailscale-api";
-import { CONNECTION } from "./cases";
+import type { EngineBench } from "../engine/harness";
 import { exchange, isExchange, type Identity } from "../fixtures/host-key-exchange";
+import { CONNECTION } from "./cases";
 import type { Ledger } from "./ledger";
 
 /** What `hermes-apply` on one droplet was given. */

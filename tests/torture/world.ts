@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { startTimeOf } from "../../localcloud/processes";
+import { startTimeOf } from "../../lib/process-start";
 import { COMMITTED, PROGRAM, startBench, type Ended, type EngineBench, type RunOptions } from "../engine/harness";
 import { editStackFile, encrypted, SECRETS } from "../support/stack-file";
-import { fakeDroplets, type FakeDroplets } from "./droplets";
 import type { Case } from "./cases";
+import { fakeDroplets, type FakeDroplets } from "./droplets";
 import { startGate } from "./gate";
 import { Ledger } from "./ledger";
 
@@ -44,7 +44,7 @@ export async function startWorld(stack: Case["stack"], { keepProviders = false }
   const gate = await startGate({
     upstreams: { digitalocean: bench.digitalocean.url, tailscale: bench.tailscale.url },
     ledger,
-    killCommand: () => killAll(bench.dir, "tailnet/main.js"),
+    killCommand: () => killAll(bench.dir, "lib/tailnet/main.js"),
     slowMs: 3000,
   });
   const stop = async (): Promise<void> => {

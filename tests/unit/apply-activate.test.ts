@@ -202,8 +202,8 @@ describe("hermes-apply activate refuses, and changes nothing", () => {
   });
 
   it.each<[string, { free: number; writable: boolean }, string]>([
-    ["/var/lib/openclaw", { free: 4096, writable: true }, "the disk is full. Make room (hermes doctor says where)"],
-    ["/var/lib/hermes", { free: 4096, writable: true }, "the disk is full. Make room (hermes doctor says where)"],
+    ["/var/lib/openclaw", { free: 4096, writable: true }, "the disk is full. Make room (./hermes doctor says where)"],
+    ["/var/lib/hermes", { free: 4096, writable: true }, "the disk is full. Make room (./hermes doctor says where)"],
     ["/var/lib/openclaw", { free: 2 ** 30, writable: false }, "the disk is read-only"],
   ])("what has no room on the disk of %s, and leaves the gateway alone", async (place, disk, why) => {
     await apply();

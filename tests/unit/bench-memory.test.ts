@@ -1,6 +1,6 @@
-import { memoryPlot } from "../../bench/memory-plot";
-import { peaksOf } from "../../bench/memory-recorder";
-import { roleOf, type Sample } from "../../bench/memory-sample";
+import { memoryPlot } from "../../scripts/bench/memory-plot";
+import { peaksOf } from "../../scripts/bench/memory-recorder";
+import { roleOf, type Sample } from "../../scripts/bench/memory-sample";
 
 const reading = (at: number, rss: number, more: Partial<Sample> = {}): Sample => ({
   at,

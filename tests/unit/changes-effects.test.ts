@@ -1,17 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EFFECTS, effectsTable } from "../../changes/effects";
+import { bootstrapId } from "../../components/bootstrap-id";
 import { checkConfig, planInput } from "../../config";
 import { KEY_NAMES } from "../../config/keys";
 import { Reader } from "../../config/reader";
 import { KNOWN_SECRETS } from "../../config/types";
-import { withTables } from "../../planner/markdown";
-import { bootstrapId } from "../../components/bootstrap-id";
 import { configBundle, localModelTrigger } from "../../gateway/bundle";
 import { gatewayFiles, unitMemory } from "../../gateway/files";
 import { backupSecretNames, gatewaySecretNames } from "../../gateway/secret-names";
 import { readWorkspaces } from "../../gateway/workspace";
+import { EFFECTS, effectsTable } from "../../operations/preflight/effects";
 import { plan, shippedCatalogue } from "../../planner";
+import { withTables } from "../../planner/markdown";
 import { BASE, BASE_SECRETS, EDITS, merged, ON_MOCKS, type Values } from "../fixtures/edits";
 import { context, hermesStack, PROJECT, secrets } from "./config-fixture";
 

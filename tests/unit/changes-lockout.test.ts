@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { newKey } from "../../cli/init";
-import { lockedOutText, pendingRanges, refuseLockout } from "../../changes/lockout";
 import { renderNftables } from "../../cloud-init";
 import { ConfigError } from "../../config/problem";
-import { publicKeyOf } from "../../config/public-key";
 import type { HermesConfig } from "../../config/types";
-import { addressSeenBy } from "../../remote/operator-address";
-import type { StateResource } from "../../sweep";
+import { addressSeenBy } from "../../lib/ssh/operator-address";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { newKey } from "../../operations/init/init";
+import { lockedOutText, pendingRanges, refuseLockout } from "../../operations/preflight/lockout";
+import type { StateResource } from "../../operations/sweep";
 import { hermesConfig } from "../fixtures/gateway-config";
 import { SshHost } from "../fixtures/ssh-host";
 

@@ -1,11 +1,11 @@
-import { runDoctor } from "../../cli/doctor";
-import { cloudChecks, declared } from "../../cli/doctor/cloud";
-import { exposure } from "../../cli/doctor/outside";
-import { nodeCheck } from "../../cli/doctor/tailnet";
-import { CommandError } from "../../cli/output";
-import { compare, runUpgrade } from "../../cli/upgrade";
 import { compareVersions, satisfies } from "../../gateway/apply/versions";
-import { Account } from "../../digitalocean/account";
+import { Account } from "../../lib/digitalocean/account";
+import { CommandError } from "../../lib/output";
+import { runDoctor } from "../../operations/doctor";
+import { cloudChecks, declared } from "../../operations/doctor/cloud";
+import { exposure } from "../../operations/doctor/outside";
+import { nodeCheck } from "../../operations/doctor/tailnet";
+import { compare, runUpgrade } from "../../operations/upgrade";
 import { OperatedStack, OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 
 let stack: OperatedStack;

@@ -1,7 +1,14 @@
-import { drill, drillText, type DrillParts } from "../../cli/drill";
-import { CommandError, EXIT } from "../../cli/output";
-import { drillFile, leftOutServers, SANDBOX_OF, sandboxFile, secureKeys, type StackFile } from "../../cli/sandbox/file";
-import type { Restored } from "../../cli/backup";
+import { CommandError, EXIT } from "../../lib/output";
+import { drill, drillText, type DrillParts } from "../../operations/backups/drill";
+import type { Restored } from "../../operations/backups/restore";
+import {
+  drillFile,
+  leftOutServers,
+  SANDBOX_OF,
+  sandboxFile,
+  secureKeys,
+  type StackFile,
+} from "../../operations/sandboxes/file";
 import { faults, secrets } from "./config-fixture";
 
 const PARENT: StackFile = {

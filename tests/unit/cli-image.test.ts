@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bake, bakedText, bakeFile, bakeSize, type BakeParts } from "../../cli/bake";
 import { imagesOfFiles, listText, pruneText } from "../../cli/image";
-import { CommandError, EXIT } from "../../cli/output";
-import type { BakedImage, Contents } from "../../images";
+import { CommandError, EXIT } from "../../lib/output";
+import type { BakedImage, Contents } from "../../operations/images";
+import { bake, bakedText, bakeFile, bakeSize, type BakeParts } from "../../operations/images/bake";
 import { shippedCatalogue } from "../../planner/catalogue";
 
 const CONTENTS: Contents = {
@@ -115,7 +115,7 @@ describe("what a person reads", () => {
   it("says of each what becomes of it, and how to go on", () => {
     const kept = { ...image, id: "4712", kept: "one of the newest" };
     expect(pruneText({ found: [image], removed: [], kept: [kept] })).toBe(
-      `${words.replace("4711", "4712")}: one of the newest\n${words}: not removed\nremove them: hermes image prune --yes\n`,
+      `${words.replace("4711", "4712")}: one of the newest\n${words}: not removed\nremove them: ./hermes image prune --yes\n`,
     );
     expect(pruneText({ found: [image], removed: [image], kept: [] })).toBe(`${words}: removed\n`);
     expect(pruneText({ found: [], removed: [], kept: [] })).toBe("there is no baked image\n");

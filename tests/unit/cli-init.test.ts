@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { secrets } from "./config-fixture";
 
 type Answer = { code: number; stdout: string; stderr: string };
-type Init = typeof import("../../cli/init").init;
+type Init = typeof import("../../operations/init/init").init;
 
 const KEY = "sk-or-v1-0123456789abcdef";
 const done = (stdout: unknown): Answer => ({ code: 0, stderr: "", stdout: JSON.stringify(stdout) });
@@ -55,17 +55,17 @@ const env = { ...process.env };
 
 beforeAll(() => {
   jest.resetModules();
-  const actual = jest.requireActual<typeof import("../../cli/pulumi")>("../../cli/pulumi");
+  const actual = jest.requireActual<typeof import("../../lib/pulumi")>("../../lib/pulumi");
   const runPulumi = (args: string[]) => Promise.resolve(pulumi(args));
   const pulumiOutput = async (args: string[]) => {
     const { code, stdout, stderr } = await runPulumi(args);
     if (code !== 0) throw new Error(stderr);
     return stdout;
   };
-  jest.doMock("../../cli/pulumi", () => ({ ...actual, runPulumi, pulumiOutput }));
+  jest.doMock("../../lib/pulumi", () => ({ ...actual, runPulumi, pulumiOutput }));
   const pair = { identity: "AGE-SECRET-KEY-1X", recipient: "age1x" };
-  jest.doMock("../../cli/age", () => ({ newKeyPair: () => pair }));
-  init = jest.requireActual<typeof import("../../cli/init")>("../../cli/init").init;
+  jest.doMock("../../lib/age", () => ({ newKeyPair: () => pair }));
+  init = jest.requireActual<typeof import("../../operations/init/init")>("../../operations/init/init").init;
 });
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "hermes-init-"));

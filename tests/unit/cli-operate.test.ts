@@ -1,10 +1,10 @@
-import { runBackup } from "../../cli/backup";
-import { CommandError } from "../../cli/output";
-import { entryText, logCommand, readEntry, runLogs, type LogsOptions } from "../../cli/logs";
-import { runPairApprove, runPairDevices, runPairList } from "../../cli/pair";
-import { ScrubbedLines, secretScrubber } from "../../cli/scrub";
 import { runSsh } from "../../cli/ssh";
-import { shellOverSsh } from "../../remote/stream";
+import { CommandError } from "../../lib/output";
+import { shellOverSsh } from "../../lib/ssh/stream";
+import { runBackup } from "../../operations/backups/backup";
+import { entryText, logCommand, readEntry, runLogs, type LogsOptions } from "../../operations/logs";
+import { runPairApprove, runPairDevices, runPairList } from "../../operations/pair";
+import { ScrubbedLines, secretScrubber } from "../../operations/stack/scrub";
 import { OperatedStack, SECRETS } from "../fixtures/operated-stack";
 
 let stack: OperatedStack;

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { liveCatalogue } from "../../cli/plan/live-catalogue";
-import { CommandError } from "../../cli/output";
-import { Account } from "../../digitalocean/account";
+import { Account } from "../../lib/digitalocean/account";
+import { CommandError } from "../../lib/output";
+import { liveCatalogue } from "../../operations/plan/live-catalogue";
 import { CATALOGUE, openAccount, TOKEN } from "./digitalocean-fixture";
 
 type Handler = (path: URL, request: IncomingMessage, response: ServerResponse) => void;

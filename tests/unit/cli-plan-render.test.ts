@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
+import { apportion, barOf } from "../../operations/plan/bar";
+import { compareModels, compareSizes, modelsText, sizesText } from "../../operations/plan/compare";
+import { colourInk, inkFor, noInk, wrap } from "../../operations/plan/format";
+import { memoryBar } from "../../operations/plan/picture";
+import { escaped, planSvg } from "../../operations/plan/svg";
+import { planText, type PlanView } from "../../operations/plan/text";
 import { plan, shippedCatalogue, type PlanInput } from "../../planner";
 import { localModels } from "../../planner/local-models";
 import type { Budget } from "../../planner/types";
-import { apportion, barOf } from "../../cli/plan/bar";
-import { compareModels, compareSizes, modelsText, sizesText } from "../../cli/plan/compare";
-import { colourInk, inkFor, noInk, wrap } from "../../cli/plan/format";
-import { memoryBar } from "../../cli/plan/picture";
-import { escaped, planSvg } from "../../cli/plan/svg";
-import { planText, type PlanView } from "../../cli/plan/text";
 
 const catalogue = shippedCatalogue();
 

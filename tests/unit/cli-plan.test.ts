@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkInput, readInput, type InputOptions } from "../../cli/plan/input";
-import { CommandError } from "../../cli/output";
-import { runPlan, type PlanOptions } from "../../cli/plan";
-import { stackValues } from "../../cli/plan/stack-values";
+import { CommandError } from "../../lib/output";
+import { runPlan, type PlanOptions } from "../../operations/plan";
+import { checkInput, readInput, type InputOptions } from "../../operations/plan/input";
+import { stackValues } from "../../operations/plan/stack-values";
 import { shippedCatalogue } from "../../planner";
 import { hermesStack, PROJECT } from "./config-fixture";
 import { openAccount, TOKEN } from "./digitalocean-fixture";
@@ -203,7 +203,7 @@ describe("hermes plan", () => {
 
 describe("docs/plan.md", () => {
   const text = readFileSync(join(PROJECT, "docs/plan.md"), "utf8");
-  const examples = [...text.matchAll(/^```\n\$ npx hermes plan ?(.*)\n([^]*?)^```$/gm)];
+  const examples = [...text.matchAll(/^```\n\$ \.\/hermes plan ?(.*)\n([^]*?)^```$/gm)];
 
   it("has examples", () => {
     expect(examples.length).toBeGreaterThanOrEqual(3);

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EXIT } from "../../cli/output";
 import { buildReport, exitOf } from "../../cli/report";
-import type { Pulumi } from "../../cli/report/build";
-import { LEVELS } from "../../report";
+import { EXIT } from "../../lib/output";
+import { LEVELS } from "../../operations/review";
+import type { Pulumi } from "../../operations/review/build";
 import { FOLDER } from "../fixtures/previews";
 
 const recorded = (name: string): string => readFileSync(join(FOLDER, `${name}.json`), "utf8");

@@ -1,10 +1,10 @@
-import { newKey } from "../../cli/init";
-import { CommandError, EXIT } from "../../cli/output";
-import { rotate, type RotateParts } from "../../cli/rotate";
-import type { Reach } from "../../cli/stack";
-import { publicKeyOf } from "../../config/public-key";
-import { fingerprint, isExpected, wrongKey } from "../../remote/host-key";
-import type { SshTarget } from "../../remote/ssh";
+import { CommandError, EXIT } from "../../lib/output";
+import type { SshTarget } from "../../lib/ssh/connection";
+import { fingerprint, isExpected, wrongKey } from "../../lib/ssh/host-key";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { newKey } from "../../operations/init/init";
+import { rotate, type RotateParts } from "../../operations/rotate";
+import type { Reach } from "../../operations/stack/reach";
 import { OUTPUTS } from "../fixtures/operated-stack";
 
 const OLD = newKey("old");

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
-import { stackName } from "../../config/names";
+import { stackName } from "../../lib/names";
 import { OUTPUTS } from "../fixtures/operated-stack";
 
 const FORMS = ["hermes", "acme/hermes", "acme/hermes/hermes"];
@@ -110,8 +110,8 @@ beforeAll(() => {
   const processes = jest.requireActual<typeof import("node:child_process")>("node:child_process");
   jest.doMock("node:child_process", () => ({ ...processes, spawn: noProgram }));
   const runPulumi = (args: string[]) => Promise.resolve(answer(args));
-  const actual = jest.requireActual<typeof import("../../cli/pulumi")>("../../cli/pulumi");
-  jest.doMock("../../cli/pulumi", () => ({
+  const actual = jest.requireActual<typeof import("../../lib/pulumi")>("../../lib/pulumi");
+  jest.doMock("../../lib/pulumi", () => ({
     ...actual,
     runPulumi,
     pulumiOutput: async (args: string[]) => {
@@ -121,9 +121,9 @@ beforeAll(() => {
     },
   }));
   const ssh = { runOverSsh: lost, openTunnel: lost, streamOverSsh: lost, shellOverSsh: lost };
-  jest.doMock("../../remote/ssh", () => ssh);
-  jest.doMock("../../remote/stream", () => ({ ...ssh, INTERRUPTED: 130 }));
-  jest.doMock("../../remote/gateway-status", () => ({ gatewayStatus: lost }));
+  jest.doMock("../../lib/ssh/connection", () => ssh);
+  jest.doMock("../../lib/ssh/stream", () => ({ ...ssh, INTERRUPTED: 130 }));
+  jest.doMock("../../gateway/status", () => ({ gatewayStatus: lost }));
   const s3 = jest.requireActual<typeof import("../../gateway/apply/s3")>("../../gateway/apply/s3");
   jest.doMock("../../gateway/apply/s3", () => ({
     ...s3,
@@ -132,8 +132,13 @@ beforeAll(() => {
       return Promise.resolve([]);
     },
   }));
-  jest.doMock("../../cli/age", () => ({ newKeyPair: () => undefined, proveEncrypted: lost, decrypt: lost }));
-  jest.doMock("../../cli/sandbox/engine", () => ({ engineStack: lost, EngineError: Error, up: lost, destroy: lost }));
+  jest.doMock("../../lib/age", () => ({ newKeyPair: () => undefined, proveEncrypted: lost, decrypt: lost }));
+  jest.doMock("../../operations/sandboxes/engine", () => ({
+    engineStack: lost,
+    EngineError: Error,
+    up: lost,
+    destroy: lost,
+  }));
   jest.spyOn(globalThis, "fetch").mockImplementation((url) => {
     note("fetch", String(url instanceof Request ? url.url : url));
     return Promise.resolve(new Response("{}"));

@@ -2,19 +2,20 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { newKey } from "../../cli/init";
-import { runBackup, sendBackup } from "../../cli/backup";
-import { runDoctor } from "../../cli/doctor";
-import { runLogs } from "../../cli/logs";
-import { hermesApply, type Surroundings } from "../../cli/operate";
-import { CommandError, EXIT } from "../../cli/output";
-import { runPairApprove, runPairDevices, runPairList } from "../../cli/pair";
 import { runSsh } from "../../cli/ssh";
-import type { Reach } from "../../cli/stack";
-import { publicKeyOf } from "../../config/public-key";
-import { giveHostKey } from "../../remote/adopt";
-import { gatewayStatus } from "../../remote/gateway-status";
-import { openTunnel } from "../../remote/ssh";
+import { gatewayStatus } from "../../gateway/status";
+import { CommandError, EXIT } from "../../lib/output";
+import { giveHostKey } from "../../lib/ssh/adopt";
+import { openTunnel } from "../../lib/ssh/connection";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { runBackup } from "../../operations/backups/backup";
+import { sendBackup } from "../../operations/backups/restore";
+import { runDoctor } from "../../operations/doctor";
+import { newKey } from "../../operations/init/init";
+import { runLogs } from "../../operations/logs";
+import { runPairApprove, runPairDevices, runPairList } from "../../operations/pair";
+import type { Reach } from "../../operations/stack/reach";
+import { hermesApply, type Surroundings } from "../../operations/stack/surroundings";
 import { OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 import { SshHost } from "../fixtures/ssh-host";
 
@@ -97,6 +98,6 @@ describe("a machine that shows another host key and lets everybody in", () => {
     const dialling = product.filter((file) =>
       /new Client\(|\bspawn\w*\("ssh"/.test(readFileSync(join(PROJECT, file), "utf8")),
     );
-    expect(dialling).toEqual(["remote/ssh.ts"]);
+    expect(dialling).toEqual(["lib/ssh/connection.ts"]);
   });
 });

@@ -1,5 +1,5 @@
-import { sweepText } from "../../cli/sweep";
-import type { Stray } from "../../sweep";
+import type { Stray } from "../../operations/sweep";
+import { sweepText } from "../../operations/sweep/sweep";
 
 const droplet: Stray = { kind: "droplet", id: "7", name: "hermes", detail: "nyc3" };
 const volume: Stray = { kind: "volume", id: "v", name: "hermes-state", detail: "10 GiB", kept: "may hold data" };

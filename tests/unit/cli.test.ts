@@ -1,13 +1,14 @@
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utils } from "ssh2";
-import { newKey } from "../../cli/init";
-import { Progress, table, type CommandError } from "../../cli/output";
-import { pulumiOutput } from "../../cli/pulumi";
+import { Progress, table, type CommandError } from "../../lib/output";
+import { pulumiOutput } from "../../lib/pulumi";
+import { newKey } from "../../operations/init/init";
 
-const HERMES = join(__dirname, "..", "..", "cli", "hermes.js");
+const PROJECT = join(__dirname, "..", "..");
+const HERMES = join(PROJECT, "cli", "hermes.js");
 
 const hermes = (
   args: string[],
@@ -27,6 +28,38 @@ describe("hermes", () => {
     for (const command of ["init", "status", "tunnel", "plan", "local"]) expect(out).toContain(command);
     expect(out).toMatch(/status \[options\] +Show gateway health/);
     expect(out).toContain("3 unhealthy");
+  });
+
+  it("is ./hermes in a clone, from any folder, and tells its version", () => {
+    const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { version: string };
+    const run = (folder: string): string =>
+      execFileSync(join(PROJECT, "hermes"), ["--version"], { cwd: folder, encoding: "utf8" });
+    for (const folder of [PROJECT, join(PROJECT, "docs"), tmpdir()]) expect(run(folder)).toBe(`${version}\n`);
+  });
+
+  it("names the command that installs its packages while they are missing", () => {
+    const clone = mkdtempSync(join(tmpdir(), "hermes-clone-"));
+    try {
+      copyFileSync(join(PROJECT, "hermes"), join(clone, "hermes"));
+      const { status, stderr } = spawnSync(join(clone, "hermes"), ["status"], { encoding: "utf8" });
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: `hermes: the packages are not installed. Run: npm ci --prefix ${clone}\n`,
+      });
+    } finally {
+      rmSync(clone, { recursive: true, force: true });
+    }
+  });
+
+  it("is never named in a form that would run an unrelated package from npm", () => {
+    const files = execFileSync("git", ["ls-files", "-z"], { cwd: PROJECT, encoding: "utf8" }).split("\0");
+    const naming = files.filter(
+      (file) =>
+        /\.(ts|js|mjs|md|sh|ya?ml)$/.test(file) &&
+        !/^docs\/decisions\/|^CHANGELOG\.md$|^tests\/unit\/cli\.test\.ts$/.test(file) &&
+        /\bnpx hermes\b/.test(readFileSync(join(PROJECT, file), "utf8")),
+    );
+    expect(naming).toEqual([]);
   });
 
   it("ends with 2 for a command or option that it does not have", () => {

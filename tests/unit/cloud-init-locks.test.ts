@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openclawLock } from "../../cloud-init/files";
 import { OPENCLAW_DIGESTS } from "../../config/keys";
-import { SHIPPED } from "../../releases";
+import { SHIPPED } from "../../operations/preflight/release-list";
 import { PROJECT } from "./config-fixture";
 
 const { slim } = jest.requireActual<{ slim: (lock: object) => object }>("../../scripts/lock-openclaw.js");

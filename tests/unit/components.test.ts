@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { newKey } from "../../cli/init";
 import { Hermes } from "../../components";
 import { planInput } from "../../config";
-import { fingerprintOf, publicKeyOf } from "../../config/public-key";
 import type { HermesConfig } from "../../config/types";
+import { fingerprintOf, publicKeyOf } from "../../lib/ssh/public-key";
+import { newKey } from "../../operations/init/init";
 import { plan, shippedCatalogue } from "../../planner";
 import { hermesConfig } from "../fixtures/gateway-config";
 import { mockEngine, settled, type Registration } from "../fixtures/mock-engine";
@@ -238,8 +238,8 @@ describe("a hermes", () => {
     expect(adoption).toMatchObject({
       type: "command:local:Command",
       inputs: {
-        create: "node remote/main.js host-key",
-        update: "node remote/main.js host-key --known",
+        create: "node lib/ssh/main.js host-key",
+        update: "node lib/ssh/main.js host-key --known",
         triggers: ["hermes-id"],
       },
     });

@@ -161,7 +161,7 @@ const STEPS: [RegExp, Step][] = [
       ),
   ],
   [/^Run: .*--path 'hermes:secrets\.(\w+)'/, (input, _, [, name = ""]) => goodSecret(input, name)],
-  [/^Run hermes init/, (input, { key }) => put(goodSecret(input, "backupKey"), steps(key), RECIPIENT_OF_INIT)],
+  [/^Run \.\/hermes init/, (input, { key }) => put(goodSecret(input, "backupKey"), steps(key), RECIPIENT_OF_INIT)],
   [
     /^(Create|Save it as UTF-8|Shorten|Replace the link|Point at|Give the agent|Rename (the file|soul\.md|SOUL\.md\.txt)|Remove (it from the workspace|the value from|what the agent|one of the two))/,
     workspaces,

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { engineChildEnvironment, plainChildEnvironment } from "../../config/child-environment";
-import { loadRelease } from "../../releases";
+import { engineChildEnvironment, plainChildEnvironment } from "../../lib/child-environment";
+import { loadRelease } from "../../operations/preflight/release-lookup";
 
 /** What the engine and the user's shell put into the program's environment. */
 const PROGRAM = {

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { utils } from "ssh2";
-import { newKey } from "../../cli/init";
 import { checkConfig, type CheckContext, type Problem, type Workspace } from "../../config";
+import { newKey } from "../../operations/init/init";
 import { shippedCatalogue } from "../../planner";
 
 export const PROJECT = join(__dirname, "../..");

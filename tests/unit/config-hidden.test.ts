@@ -1,6 +1,6 @@
 // Credentials that people bring in from other tools' files, where and how hermes does not expect them: refused, and not printed.
-import { matching } from "../../cli/flags";
 import { formatProblems } from "../../config";
+import { matching } from "../../operations/stack/input";
 import { problems } from "./config-fixture";
 import { mcp } from "./config-wrong";
 

@@ -1,20 +1,20 @@
 // Every message for a wrong input, in one snapshot, grouped by key; and whoever does what one says has a right input.
 import { failureOf } from "../../cli/failure";
 import { logNamed } from "../../cli/local";
-import { refuseWrongFile } from "../../cli/sandbox/check";
-import { sandboxFile } from "../../cli/sandbox/file";
-import { readSettings, templateOf } from "../../cli/sandbox/template";
-import { checkFlags, checkInit, type InitOptions } from "../../cli/init-input";
 import { checkConfig, type CheckContext, type Problem } from "../../config";
 import { formatProblem } from "../../config/problem";
+import { checkFlags, checkInit, type InitOptions } from "../../operations/init/input";
+import { refuseWrongFile } from "../../operations/sandboxes/check";
+import { sandboxFile } from "../../operations/sandboxes/file";
+import { readSettings, templateOf } from "../../operations/sandboxes/template";
 import { shippedCatalogue } from "../../planner";
 import { violations } from "../../policy";
 import { OFFENCES } from "../fixtures/offences";
 import { resource, SETTINGS } from "../fixtures/policy";
-import { context, hermesStack, secrets } from "./config-fixture";
-import { applied, type Input } from "./config-advice";
-import { WRONG_INPUTS } from "./config-wrong";
 import { corrected, Terminal, WRONG_COMMANDS } from "./cli-wrong";
+import { applied, type Input } from "./config-advice";
+import { context, hermesStack, secrets } from "./config-fixture";
+import { WRONG_INPUTS } from "./config-wrong";
 
 const inputs = WRONG_INPUTS.map(([what, changes, , more = {}]): [string, Input] => [what, inputOf(changes, more)]);
 

@@ -1,5 +1,5 @@
-import { editDistance, nearest } from "../../config/nearest";
 import { readByYaml11 } from "../../config/yaml";
+import { editDistance, nearest } from "../../lib/nearest";
 
 describe("text that YAML 1.1 reads as something else", () => {
   it.each(

@@ -1,4 +1,4 @@
-import { accountFaults, notAsDeclaredText, type Declared, type InAccount } from "../../digitalocean/as-declared";
+import { accountFaults, notAsDeclaredText, type Declared, type InAccount } from "../../components/account-faults";
 
 const DECLARED: Declared = {
   droplet: { id: "7", size: "s-2vcpu-4gb", region: "nyc3", image: "debian-13-x64", tags: ["hermes"] },

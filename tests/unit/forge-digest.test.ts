@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
-import { differences, isIdle, planDigest } from "../../report/digest";
-import type { PreviewDigest } from "../../report";
+import type { PreviewDigest } from "../../operations/review";
+import { differences, isIdle, planDigest } from "../../operations/review/digest";
 
 type Step = NonNullable<PreviewDigest["steps"]>[number];
 

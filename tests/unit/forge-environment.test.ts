@@ -1,4 +1,4 @@
-import { changeFrom, forgeFrom } from "../../forge";
+import { changeFrom, forgeFrom } from "../../operations/review/forge";
 
 const SHA = "a".repeat(40);
 const CI = {

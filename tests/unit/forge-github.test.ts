@@ -1,6 +1,15 @@
-import { CommandError, EXIT } from "../../cli/output";
-import { ForgeApi, markerOf, postComment, reviewLine, reviewOf, sealKey, setStatus, statusOf } from "../../forge";
-import { planDigest } from "../../report/digest";
+import { CommandError, EXIT } from "../../lib/output";
+import { planDigest } from "../../operations/review/digest";
+import {
+  ForgeApi,
+  markerOf,
+  postComment,
+  reviewLine,
+  reviewOf,
+  sealKey,
+  setStatus,
+  statusOf,
+} from "../../operations/review/forge";
 import { GithubStandIn } from "../fixtures/github-api";
 
 const PULL = 7;

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EXIT, type CommandError } from "../../cli/output";
-import { postDrift, postReport, type PostSurroundings } from "../../cli/report/post";
 import { compare } from "../../cli/up";
-import { ForgeApi, markerOf, reviewIn, sealKey } from "../../forge";
-import type { PreviewDigest, Report } from "../../report";
-import { planDigest } from "../../report/digest";
+import { EXIT, type CommandError } from "../../lib/output";
+import type { PreviewDigest, Report } from "../../operations/review";
+import { planDigest } from "../../operations/review/digest";
+import { ForgeApi, markerOf, reviewIn, sealKey } from "../../operations/review/forge";
+import { postDrift, postReport, type PostSurroundings } from "../../operations/review/post";
 import { GithubStandIn } from "../fixtures/github-api";
 
 const HEAD = "a".repeat(40);

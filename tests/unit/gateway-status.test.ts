@@ -1,4 +1,4 @@
-import { driftProblem, fallbackWarning, judge, mcpLine, mcpWarning } from "../../remote/gateway-status";
+import { driftProblem, fallbackWarning, judge, mcpLine, mcpWarning } from "../../gateway/status";
 
 const said = (status: object, code = 0, stderr = "") => ({ code, stdout: `${JSON.stringify(status)}\n`, stderr });
 
@@ -107,7 +107,7 @@ describe("MCP servers", () => {
     expect(mcpWarning(status(files, { ...docs, proven: true }))).toBe(
       "the MCP server docs: no answer, fetch failed.\n" +
         "  Check that the server is up, and that the URL and the headers of hermes:mcpServers.docs are right.\n" +
-        "  hermes doctor asks again.",
+        "  ./hermes doctor asks again.",
     );
     expect(mcpWarning(status(files))).toBeUndefined();
     expect(mcpWarning({ ok: true, ready: true })).toBeUndefined();

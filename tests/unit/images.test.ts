@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { Account } from "../../digitalocean/account";
+import { Account } from "../../lib/digitalocean/account";
 import {
   adoptUntagged,
   bakedImages,
@@ -19,8 +19,8 @@ import {
   wantedImage,
   type BakedImage,
   type Contents,
-} from "../../images";
-import { matching } from "../../images/account";
+} from "../../operations/images";
+import { matching } from "../../operations/images/account";
 import { dropletBody, openAccount, TOKEN, type Account as Emulated } from "./digitalocean-fixture";
 
 const CONTENTS: Contents = {

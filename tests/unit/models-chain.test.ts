@@ -1,6 +1,6 @@
 import fc from "fast-check";
+import { chainOf, ownChainOf } from "../../gateway/model-chain";
 import { openrouterRow } from "../../gateway/model-rows";
-import { chainOf, ownChainOf } from "../../models";
 import { hermesConfig } from "../fixtures/gateway-config";
 
 const TAG = "qwen3.5:9b";

@@ -1,8 +1,16 @@
 import { formatProblems } from "../../config";
 import type { HermesConfig } from "../../config/types";
 import { listedModels, modelEntry } from "../../localcloud/services/openrouter-models";
-import { checkChain, shippedList, type ListedModel, type ModelList } from "../../models";
-import { findModel, isFree, parseEntry, whatBecameOf } from "../../models/list";
+import { checkChain } from "../../operations/preflight/model-chain";
+import {
+  shippedList,
+  findModel,
+  isFree,
+  parseEntry,
+  whatBecameOf,
+  type ListedModel,
+  type ModelList,
+} from "../../planner/openrouter/list";
 import { hermesStack } from "./config-fixture";
 
 const NOW = new Date("2026-11-22T12:00:00Z");

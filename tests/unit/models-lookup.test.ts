@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../../config";
 import { OpenRouter } from "../../localcloud/services/openrouter";
-import { loadModels, shippedList } from "../../models";
+import { loadModels } from "../../operations/preflight/model-lookup";
+import { shippedList } from "../../planner/openrouter/list";
 
 const dir = mkdtempSync(join(tmpdir(), "hermes-lookup-"));
 const servers: Server[] = [];

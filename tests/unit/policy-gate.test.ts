@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { closedGate, policyOf } from "../../policy/gate";
 import { shippedCatalogue } from "../../planner";
-import { shippedList } from "../../models/list";
+import { shippedList } from "../../planner/openrouter/list";
+import { closedGate, policyOf } from "../../policy/gate";
 import { hermesConfig } from "../fixtures/gateway-config";
 import { mockEngine, settled, type Registration } from "../fixtures/mock-engine";
 import { DROPLET, FIREWALL, SETTINGS, VOLUME } from "../fixtures/policy";

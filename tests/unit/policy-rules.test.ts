@@ -1,9 +1,9 @@
 import { configBundle, textFile } from "../../gateway/bundle";
 import { gatewayFiles } from "../../gateway/files";
 import { OPENCLAW_CONFIG } from "../../gateway/paths";
-import { policySettings, RULES, UNKNOWN, violations } from "../../policy";
-import { shippedList } from "../../models/list";
 import { shippedCatalogue } from "../../planner";
+import { shippedList } from "../../planner/openrouter/list";
+import { policySettings, RULES, UNKNOWN, violations } from "../../policy";
 import { violationText } from "../../policy/text";
 import { hermesConfig } from "../fixtures/gateway-config";
 import {

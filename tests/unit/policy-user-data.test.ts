@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { renderUserData } from "../../cloud-init";
-import { newKey } from "../../cli/init";
+import { newKey } from "../../operations/init/init";
 import { UNKNOWN, violations } from "../../policy";
 import { sshUserDataInput, userDataInput } from "../fixtures/bootstrap-input";
 import { broken, droplet, firewall, said, SETTINGS } from "../fixtures/policy";

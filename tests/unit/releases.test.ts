@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import { ConfigError } from "../../config";
 import { DEFAULTS, NODE_DIGESTS } from "../../config/keys";
 import { satisfies } from "../../gateway/apply/versions";
-import { checkRelease, loadRelease, SHIPPED, shippedFacts, type ReleaseFacts } from "../../releases";
+import { checkRelease } from "../../operations/preflight/release";
+import { SHIPPED, shippedFacts, type ReleaseFacts } from "../../operations/preflight/release-list";
+import { loadRelease } from "../../operations/preflight/release-lookup";
 
 const RANGE = ">=24.16.0 <25 || >=26.1.0";
 const MANIFEST = { engines: { node: RANGE }, openclaw: { schemaVersions: { state: 18, agent: 23 } } };

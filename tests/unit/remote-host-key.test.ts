@@ -4,10 +4,9 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { load } from "js-yaml";
-import { newKey } from "../../cli/init";
 import { renderUserData } from "../../cloud-init";
-import { publicKeyOf } from "../../config/public-key";
-import { adopt, giveHostKey, shownKey, showsNow } from "../../remote/adopt";
+import { adopt, giveHostKey, shownKey, showsNow } from "../../lib/ssh/adopt";
+import { runOverSsh } from "../../lib/ssh/connection";
 import {
   fingerprint,
   FINGERPRINT,
@@ -16,8 +15,9 @@ import {
   isProven,
   proofOf,
   tunnelCommand,
-} from "../../remote/host-key";
-import { runOverSsh } from "../../remote/ssh";
+} from "../../lib/ssh/host-key";
+import { publicKeyOf } from "../../lib/ssh/public-key";
+import { newKey } from "../../operations/init/init";
 import { userDataInput } from "../fixtures/bootstrap-input";
 import { exchange } from "../fixtures/host-key-exchange";
 import { SshHost } from "../fixtures/ssh-host";
@@ -220,7 +220,7 @@ describe("host-key.py", () => {
   const NONCE = "ef".repeat(32);
 
   /** With its paths below the folder, and without PyYAML, which every Debian with cloud-init has: JSON is YAML. */
-  const program = readFileSync(join(__dirname, "../../remote/host-key.py"), "utf8").replace(
+  const program = readFileSync(join(__dirname, "../../lib/ssh/host-key.py"), "utf8").replace(
     /"(\/(?:etc|srv|var)\/(?!.*tailnet\.key))/g,
     `"${folder}$1`,
   );

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderReport } from "../../report";
-import { CASES, FOLDER, goldenOf, inputOf } from "../fixtures/previews";
 import { SECRET_SHAPES } from "../../gateway/apply/secret-shapes";
+import { renderReport } from "../../operations/review";
+import { CASES, FOLDER, goldenOf, inputOf } from "../fixtures/previews";
 
 /** HERMES_RECORD=1 writes the golden reports anew; the previews are recorded by tests/engine/report.test.ts. */
 const RECORD = process.env["HERMES_RECORD"] === "1";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { secretsIn, tooShort } from "../../report";
-import { block, code, htmlCode, label, prose, table } from "../../report/text";
-import { newKey } from "../../cli/init";
+import { newKey } from "../../operations/init/init";
+import { secretsIn, tooShort } from "../../operations/review";
+import { block, code, htmlCode, label, prose, table } from "../../operations/review/text";
 import { hostileText } from "../fixtures/hostile";
 
 const AWKWARD: [string, string][] = [

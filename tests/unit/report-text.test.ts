@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { renderReport } from "../../report";
-import { block, clip, code, folded, htmlCode, label, prose, table, visible } from "../../report/text";
+import { renderReport } from "../../operations/review";
+import { block, clip, code, folded, htmlCode, label, prose, table, visible } from "../../operations/review/text";
 import { hostileInput, hostileText } from "../fixtures/hostile";
 import { skeleton, textOf, toHtml } from "../fixtures/rendered";
 

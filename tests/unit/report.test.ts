@@ -1,4 +1,4 @@
-import { renderReport, type PreviewDigest, type ReportInput, type ResourceState } from "../../report";
+import { renderReport, type PreviewDigest, type ReportInput, type ResourceState } from "../../operations/review";
 import { CASES, inputOf } from "../fixtures/previews";
 
 const URN = "urn:pulumi:hermes::hermes::";

@@ -1,6 +1,6 @@
-import { refuseWrongFile, type CheckWish } from "../../cli/sandbox/check";
-import { sandboxFile } from "../../cli/sandbox/file";
-import { readSettings } from "../../cli/sandbox/template";
+import { refuseWrongFile, type FileCheck } from "../../operations/sandboxes/check";
+import { sandboxFile } from "../../operations/sandboxes/file";
+import { readSettings } from "../../operations/sandboxes/template";
 import { shippedCatalogue } from "../../planner";
 import { hermesStack, secrets } from "./config-fixture";
 
@@ -10,7 +10,7 @@ const parent = {
 };
 const lifetime = { expires: new Date("2026-12-01T00:00:00Z"), origin: "0123abcd" };
 
-function refusal(set: Record<string, unknown>, options: CheckWish["options"]): string | undefined {
+function refusal(set: Record<string, unknown>, options: FileCheck["options"]): string | undefined {
   const file = sandboxFile(parent, { of: "hermes", stack, lifetime, set });
   const own = secrets as Record<string, string>;
   try {

@@ -1,7 +1,7 @@
-import { BASE, imageKeys } from "../../cli/sandbox/image";
-import type { StackFile } from "../../cli/sandbox/file";
-import { Account } from "../../digitalocean/account";
-import { imageName, imageTags, snapshot, tagImage, wantedImage, type WantedImage } from "../../images";
+import { Account } from "../../lib/digitalocean/account";
+import { imageName, imageTags, snapshot, tagImage, wantedImage, type WantedImage } from "../../operations/images";
+import type { StackFile } from "../../operations/sandboxes/file";
+import { BASE, imageKeys } from "../../operations/sandboxes/image";
 import { dropletBody, openAccount, TOKEN, type Account as Emulated } from "./digitalocean-fixture";
 
 const VALUES = { region: "fra1", size: "s-1vcpu-2gb", openclaw: { version: "2026.9.6", before: "2026-09-25" } };

@@ -1,7 +1,5 @@
 import fc from "fast-check";
-import { freeNames, nameAfter, saidName, slugOf, stackOf } from "../../cli/sandbox/names";
 import { checkConfig } from "../../config";
-import { baseName, HOSTNAME_MAX } from "../../config/names";
 import {
   botTag,
   isSandboxName,
@@ -11,7 +9,9 @@ import {
   SANDBOX_NAME_MAX,
   sandboxName,
 } from "../../config/sandbox";
-import { sandboxOf, sandboxOfTags } from "../../sweep/sandboxes";
+import { baseName, HOSTNAME_MAX } from "../../lib/names";
+import { freeNames, nameAfter, saidName, slugOf, stackOf } from "../../operations/sandboxes/names";
+import { sandboxOf, sandboxOfTags } from "../../operations/sweep/sandboxes";
 import { context, hermesStack } from "./config-fixture";
 
 /** DigitalOcean's rule for the name of a tag. */

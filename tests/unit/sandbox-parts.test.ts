@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { refuseBeyond } from "../../cli/sandbox/caps";
-import { refuseShared, type Standing } from "../../cli/sandbox/collisions";
-import { deedOf, failureIn } from "../../cli/sandbox/engine";
-import { holdersIn, holdingOf, isDead } from "../../cli/sandbox/lock";
-import { originDigest } from "../../cli/sandbox/origin";
-import { settleAll } from "../../cli/sandbox/parallel";
-import { readSettings, readTemplate, templateOf, ttlMinutes } from "../../cli/sandbox/template";
-import { failureOf } from "../../cli/failure";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { failureOf } from "../../cli/failure";
+import { refuseBeyond } from "../../operations/sandboxes/caps";
+import { refuseShared, type Existing } from "../../operations/sandboxes/collisions";
+import { deedOf, failureIn } from "../../operations/sandboxes/engine";
+import { holdersIn, holdingOf, isDead } from "../../operations/sandboxes/lock";
+import { originDigest } from "../../operations/sandboxes/origin";
+import { settleAll } from "../../operations/sandboxes/parallel";
+import { readSettings, readTemplate, templateOf, ttlMinutes } from "../../operations/sandboxes/template";
 
 const LOCKED =
   "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock " +
@@ -59,7 +59,7 @@ describe("the caps", () => {
 });
 
 describe("what two would share", () => {
-  const standing: Standing = {
+  const standing: Existing = {
     sandboxes: new Set(["old"]),
     hostnames: new Map([["hermes-sandbox-x", "the stack prod"]]),
     bots: new Map([["hermes-telegram-bot:1", "the droplet hermes"]]),

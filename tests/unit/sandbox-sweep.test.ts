@@ -1,7 +1,7 @@
 import { leaseOf } from "../../config/sandbox";
-import { listed, listText } from "../../cli/sandbox/list";
-import { sweptText } from "../../cli/sandbox/sweep";
-import { verdicts, type Inventory, type SandboxStack, type SandboxThing } from "../../sweep/sandboxes";
+import { listed, listText } from "../../operations/sandboxes/list";
+import { sweptText } from "../../operations/sandboxes/sweep";
+import { verdicts, type Inventory, type SandboxStack, type SandboxThing } from "../../operations/sweep/sandboxes";
 
 const NOW = new Date("2026-11-26T12:00:00Z");
 const HERE = "0a1b2c3d";

@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { commentAccess, commentGone } from "../../cli/sandbox/comment";
-import type { Created } from "../../cli/sandbox/create";
+import { commentAccess, commentGone } from "../../operations/sandboxes/comment";
+import type { Created } from "../../operations/sandboxes/create";
 import { PROJECT } from "./config-fixture";
 
 let dir: string;
@@ -14,16 +14,17 @@ beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), "hermes-workflow-"))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Runs the workflow's script; what it would have called, in order. */
-function deeds(env: Record<string, string>, isUp = false): { status: number | null; calls: string[] } {
+function mutations(env: Record<string, string>, isUp = false): { status: number | null; calls: string[] } {
   const log = join(dir, "log");
   const shown = isUp ? `echo '{"name":"pr-7","droplet":"active","state":"made"}'` : "exit 1";
-  writeFileSync(join(dir, "npx"), `#!/bin/bash\necho "$*" >>"${log}"\nif [ "$3" = show ]; then ${shown}; fi\n`);
-  chmodSync(join(dir, "npx"), 0o755);
+  writeFileSync(join(dir, "hermes"), `#!/bin/bash\necho "$*" >>"${log}"\nif [ "$2" = show ]; then ${shown}; fi\n`);
+  chmodSync(join(dir, "hermes"), 0o755);
   const { status } = spawnSync("bash", [join(PROJECT, "scripts/ci/sandbox.sh")], {
-    env: { PATH: `${dir}:${process.env["PATH"]}`, ...env },
+    cwd: dir,
+    env: { PATH: process.env["PATH"], ...env },
   });
   const calls = readFileSync(log, "utf8").trim().split("\n");
-  return { status, calls: calls.map((call) => call.replace("hermes sandbox ", "").replace(" --from hermes", "")) };
+  return { status, calls: calls.map((call) => call.replace("sandbox ", "").replace(" --from hermes", "")) };
 }
 
 describe("the workflow's script", () => {
@@ -31,12 +32,12 @@ describe("the workflow's script", () => {
   const make = ["show pr-7 --json", "destroy pr-7", "create pr-7 --ttl 2d --idle 4h --comment"];
 
   it("makes a sandbox for a pull request with the label, in the place of one that was cut off", () => {
-    expect(deeds(labelled)).toEqual({ status: 0, calls: make });
-    expect(deeds({ ...labelled, DEED: "label_updated" }).calls.slice(-3)).toEqual(make);
+    expect(mutations(labelled)).toEqual({ status: 0, calls: make });
+    expect(mutations({ ...labelled, DEED: "label_updated" }).calls.slice(-3)).toEqual(make);
   });
 
   it("leaves one alone that is up when another label comes", () => {
-    expect(deeds(labelled, true)).toEqual({ status: 0, calls: ["show pr-7 --json"] });
+    expect(mutations(labelled, true)).toEqual({ status: 0, calls: ["show pr-7 --json"] });
   });
 
   it.each([
@@ -44,10 +45,10 @@ describe("the workflow's script", () => {
     [{ DEED: "closed", LABELLED: "true" }],
     [{ DEED: "label_cleared", LABELLED: "false" }],
   ])("removes it when %j", (env) => {
-    expect(deeds({ ...env, NUMBER: "7" })).toEqual({ status: 0, calls: ["destroy pr-7 --comment"] });
+    expect(mutations({ ...env, NUMBER: "7" })).toEqual({ status: 0, calls: ["destroy pr-7 --comment"] });
   });
 
-  it("sweeps daily", () => expect(deeds({ DEED: "" })).toEqual({ status: 0, calls: ["sweep --yes"] }));
+  it("sweeps daily", () => expect(mutations({ DEED: "" })).toEqual({ status: 0, calls: ["sweep --yes"] }));
 });
 
 describe.each([".gitea", ".github"])("%s/workflows/sandbox.yaml", (folder) => {

@@ -1,8 +1,8 @@
-import { resourceNames } from "../../config/names";
-import { Account, accountFrom, AccountError } from "../../digitalocean/account";
-import { straysText } from "../../sweep/guard";
-import { remove } from "../../sweep/remove";
-import { thingsOf } from "../../sweep/things";
+import { Account, accountFrom, AccountError } from "../../lib/digitalocean/account";
+import { resourceNames } from "../../lib/names";
+import { straysText } from "../../operations/sweep/guard";
+import { remove } from "../../operations/sweep/remove";
+import { thingsOf } from "../../operations/sweep/things";
 import { openAccount, PUBLIC_KEY, TOKEN, type Account as Emulated } from "./digitalocean-fixture";
 
 const names = resourceNames("hermes");

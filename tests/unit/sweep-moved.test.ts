@@ -1,4 +1,4 @@
-import { madeAs, ownedElsewhereText, renamedText } from "../../sweep/moved";
+import { madeAs, ownedElsewhereText, renamedText } from "../../operations/sweep/moved";
 
 const resource = (type: string, name: string) => ({ urn: `urn:pulumi:new::hermes::${type}::${name}`, type });
 

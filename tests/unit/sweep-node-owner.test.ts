@@ -1,6 +1,6 @@
-import { foreignNodes, takenHostname } from "../../sweep/node-owner";
-import type { StateResource } from "../../sweep/state";
-import type { TailnetDevice } from "../../tailnet/api";
+import type { TailnetDevice } from "../../lib/tailnet/api";
+import { foreignNodes, takenHostname } from "../../operations/sweep/node-owner";
+import type { StateResource } from "../../operations/sweep/state";
 
 const identity = { hostname: "hermes", tag: "tag:hermes" };
 const node = (changes: Partial<TailnetDevice> = {}): TailnetDevice => ({

@@ -1,7 +1,7 @@
-import { lostBotTags } from "../../sweep/bot-tags";
-import type { StateResource } from "../../sweep/state";
-import { knownOf, nextStep, strays } from "../../sweep/strays";
-import type { Thing } from "../../sweep/things";
+import { lostBotTags } from "../../operations/sweep/bot-tags";
+import type { StateResource } from "../../operations/sweep/state";
+import { knownOf, nextStep, strays } from "../../operations/sweep/strays";
+import type { Thing } from "../../operations/sweep/things";
 
 const URN = "urn:pulumi:hermes::hermes::hermes:index:Hermes";
 const resource = (type: string, id: string, more: Partial<StateResource> = {}): StateResource => ({

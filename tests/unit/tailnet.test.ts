@@ -1,8 +1,8 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
-import { credentialsFrom, TailnetApi, type TailnetDevice } from "../../tailnet/api";
-import { evict, sshGreeting, waitForNode, type Greeting, type WaitOptions } from "../../tailnet/commands";
-import { ourNodes } from "../../tailnet/nodes";
+import { credentialsFrom, TailnetApi, type TailnetDevice } from "../../lib/tailnet/api";
+import { evict, sshGreeting, waitForNode, type Greeting, type WaitOptions } from "../../lib/tailnet/commands";
+import { ourNodes } from "../../lib/tailnet/nodes";
 
 const device = (id: string, changes: Partial<TailnetDevice> = {}): TailnetDevice => ({
   id,

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { HermesConfig } from "../../config";
 import { planInput } from "../../config/local-model";
-import { labOf } from "../../localcloud/lab";
+import { unitMemory } from "../../gateway/files";
 import { ensurePrograms } from "../../localcloud/engine";
+import { labOf } from "../../localcloud/lab";
 import { waitFor } from "../../localcloud/network";
 import { ensurePackages, VM_PACKAGES } from "../../localcloud/packages";
-import { ensureVmImage, Machine, vmHindrance } from "../../localcloud/vm";
+import { ensureVmImage, Machine, missingVmRequirement } from "../../localcloud/vm";
 import { plan, shippedCatalogue } from "../../planner";
 import { FIGURES } from "../../planner/measured";
 import { hermesConfig } from "../fixtures/gateway-config";
-import { unitMemory } from "../../gateway/files";
 import { hermesFiles, provisioning, settle } from "./guest";
 import { Guest } from "./watch";
 
@@ -30,7 +30,7 @@ const lab = labOf(PROJECT);
 const config = configuration();
 const planned = plan(planInput(config), shippedCatalogue());
 const nominalMiB = planned.size.memoryMiB;
-const problem = vmHindrance(lab.cache, nominalMiB);
+const problem = missingVmRequirement(lab.cache, nominalMiB);
 if (problem !== undefined) say(`skipped, no virtual machine can run here: ${problem}`);
 
 let machine: Machine | undefined;

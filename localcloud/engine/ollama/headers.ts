@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeOnce } from "../../make-once";
-import { run } from "../build";
+import { run } from "../run";
 
 /** Debian packages of headers that Ollama's Go module includes and does not carry. */
 const PACKAGES = ["nlohmann-json3-dev", "libstb-dev"];

@@ -4,7 +4,8 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { OLLAMA_VERSION } from "../../../config/types";
-import { builtPath, ensureBuilt, RECIPES, run } from "../../engine/build";
+import { builtPath, ensureBuilt, RECIPES } from "../../engine/build";
+import { run } from "../../engine/run";
 import type { Lab } from "../../lab";
 import { makeOnce } from "../../make-once";
 import { keepArchive, REPRODUCIBLE } from "../archive";

