@@ -1,6 +1,6 @@
-import { parseCidr, tooWideAt, type Cidr } from "./cidrs";
+import { isNowhere, parseCidr, tooWideAt, type Cidr } from "./cidrs";
 import { DEFAULTS } from "./keys";
-import { isAbsent, type Reader } from "./reader";
+import { bare, isAbsent, type Reader } from "./reader";
 import type { Access } from "./types";
 
 const KEY = "hermes:adminCidrs";
@@ -10,12 +10,16 @@ const FIX = 'Write your own address, such as 198.51.100.7/32, or set hermes:acce
 
 /** How the operator reaches the droplet, and from where. */
 export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Access {
+  const isOpen = Array.isArray(cidrs) && cidrs.length > 0;
   const access = reader.text("hermes:access", mode, {
     default: DEFAULTS.access,
     pattern: /^(tailnet|ssh)$/,
     allowed: '"tailnet" (nothing is open to the internet) or "ssh" (port 22 is, to hermes:adminCidrs).',
-    fix: 'Write "tailnet", unless the machine that runs pulumi cannot be on the tailnet.',
+    fix: isOpen
+      ? "Write ssh, which goes with hermes:adminCidrs."
+      : 'Write "tailnet", unless the machine that runs pulumi cannot be on the tailnet.',
   });
+  const isSsh = access === "ssh" || (typeof mode === "string" && bare(mode).toLowerCase() === "ssh");
   const isClosed = access === "tailnet";
   const entries = isClosed && !Array.isArray(cidrs) ? [] : reader.list(KEY, cidrs, { example: EXAMPLE, isEntry });
   const isSet = Array.isArray(cidrs) ? cidrs.length > 0 : !isAbsent(cidrs);
@@ -27,7 +31,7 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
       'adminCidrs goes with access "ssh" only.',
       "Remove adminCidrs.",
     );
-  if (access === "ssh" && entries.length === 0)
+  if (isSsh && entries.length === 0)
     reader.add(KEY, 'is missing, and hermes:access is "ssh"', "The addresses from which port 22 answers.", FIX);
   const parsed = entries.map((entry, i) => readCidr(reader, `${KEY}[${i}]`, entry));
   checkWidth(reader, entries, parsed);
@@ -37,14 +41,22 @@ export function readAccess(reader: Reader, mode: unknown, cidrs: unknown): Acces
   return { mode: "ssh", adminCidrs: [...new Set(texts)] };
 }
 
-const isEntry = (text: string): boolean => !("wrong" in parseCidr(text));
+function isEntry(text: string): boolean {
+  const cidr = parseCidr(text);
+  return !("wrong" in cidr) && !isNowhere(cidr);
+}
 
 function readCidr(reader: Reader, key: string, entry: unknown): Cidr | undefined {
   const text = reader.text(key, entry, { isValid: isEntry, allowed: "An address with its prefix length.", fix: FIX });
   if (text === undefined) return undefined;
   const cidr = parseCidr(text);
+  if (!("wrong" in cidr) && isNowhere(cidr)) {
+    const allowed = "The address that your machine has on the internet, or in the droplet's private network.";
+    reader.reject(key, text, "nobody connects to the droplet from there", allowed, FIX);
+    return undefined;
+  }
   if (!("wrong" in cidr)) return cidr;
-  const meant = cidr.suggestion ? `Write ${cidr.suggestion}.` : FIX;
+  const meant = cidr.suggestion !== undefined && isEntry(cidr.suggestion) ? `Write ${cidr.suggestion}.` : FIX;
   reader.reject(key, text, cidr.wrong, "An address with its prefix length, 198.51.100.7/32 or 2001:db8::/48.", meant);
   return undefined;
 }

@@ -86,7 +86,7 @@ function readBucket(reader: Reader, value: unknown, stack: string): BucketConfig
   const map = reader.map(key, value, ["endpoint", "region", "bucket", "prefix"]);
   const name = (which: string, example: string) =>
     reader.text(`${key}.${which}`, map[which], {
-      pattern: /^[a-z0-9][a-z0-9.-]{1,62}$/,
+      pattern: which === "bucket" ? /^(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/ : /^[a-z0-9][a-z0-9.-]{1,62}$/,
       allowed: "Small letters, digits, dots and hyphens, as the service names it.",
       fix: `Write it as the service shows it, for example ${example}.`,
     });
@@ -123,6 +123,15 @@ function checkEndpoint(reader: Reader, key: string, text: string, bucket: string
   else if (bucket !== undefined && url.hostname.startsWith(`${bucket}.`) && PROVIDERS.test(url.hostname))
     plain.hostname = url.hostname.slice(bucket.length + 1);
   const [path, right] = [url.pathname.replace(/\/+$/, ""), plain.origin];
+  const isOfPeople = /^(cloud\.digitalocean\.com|(www\.)?digitalocean(spaces)?\.com)$/.test(url.hostname);
+  if (isOfPeople)
+    return reader.reject(
+      key,
+      text,
+      "it is an address for people, not the one of the service",
+      "The https address of an S3-compatible service, without the bucket's name.",
+      "Write https://nyc3.digitaloceanspaces.com, with the region of your bucket.",
+    );
   const wrong =
     plain.hostname !== url.hostname
       ? url.hostname.includes(".cdn.")

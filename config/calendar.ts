@@ -18,8 +18,15 @@ const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const FULL_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/** An event with a time zone after it. */
-const ZONED = /^(.*\S) +([A-Z]{2,5}|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
+/** An event with a time zone after it; systemd takes one blank there. */
+const ZONED = /^(.*\S) ([A-Za-z]{2,5}|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
+
+/** Of the names without a slash, those that every system has. A weekday or `PST` is none. */
+const PLAIN_ZONES = ["UTC", "GMT", "EST", "MST", "HST", "CET", "EET", "MET", "WET"];
+
+/** Regions that Debian's tzdata has; US/… and Canada/… are in a package of their own. */
+const REGION =
+  /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(\/[A-Z][\w+-]*)+$/;
 
 type Test = (value: number) => boolean;
 
@@ -47,7 +54,10 @@ export function calendarFault(text: string, today: Date): string | undefined {
 const always: Test = () => true;
 const everyDay: DateTest = { year: always, month: always, day: always, fromEnd: false };
 
+/** In the spelling of the system's files: systemd compares their names letter by letter. */
 function isTimeZone(zone: string): boolean {
+  if (!zone.includes("/")) return PLAIN_ZONES.includes(zone);
+  if (!REGION.test(zone)) return false;
   try {
     return new Intl.DateTimeFormat("en", { timeZone: zone }) instanceof Intl.DateTimeFormat;
   } catch {
@@ -55,27 +65,26 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
+/** Monday is the first day: systemd takes no range that begins later than it ends. */
 function weekdayTest(text: string): Test | undefined {
   const number = (name: string): number => Math.max(WEEKDAYS.indexOf(name), FULL_WEEKDAYS.indexOf(name));
   const days = new Set<number>();
   for (const part of text.toLowerCase().replace(/,$/, "").split(",")) {
     const [first = "", last = first] = part.split(/\.\.|-/);
     const [from, to] = [number(first), number(last)];
-    if (from < 0 || to < 0) return undefined;
-    for (let day = from; ; day = (day + 1) % 7) {
-      days.add(day);
-      if (day === to) break;
-    }
+    if (from < 0 || to < from) return undefined;
+    for (let day = from; day <= to; day++) days.add(day);
   }
   return (day) => days.has(day);
 }
 
 function dateTest(text: string): DateTest | undefined {
   const [, year = "*", month = "", mark, day = ""] = /^(?:([^-~]+)-)?([^-~]+)([-~])([^-~]+)$/.exec(text) ?? [];
-  const tests = [numbers(year, 1970, 2199), numbers(month, 1, 12), numbers(day, 1, 31)];
+  const fromEnd = mark === "~";
+  const tests = [numbers(year, 1970, 2199), numbers(month, 1, 12), numbers(day, 1, fromEnd ? 28 : 31, fromEnd)];
   const [years, months, days] = tests;
   if (years === undefined || months === undefined || days === undefined) return undefined;
-  return { year: years, month: months, day: days, fromEnd: mark === "~" };
+  return { year: years, month: months, day: days, fromEnd };
 }
 
 function isTime(text: string): boolean {
@@ -87,17 +96,24 @@ function isTime(text: string): boolean {
   return !tests.includes(undefined);
 }
 
-/** `*`, `3`, `1..5`, `0/15`, `1..10/3`, and lists of them. */
-function numbers(text: string, min: number, max: number): Test | undefined {
+/**
+ * `*`, or a list of `3`, `1..5`, `0/15` and `1..10/3`. A step has to lead to another number of the component.
+ *
+ * @param down steps lead to smaller numbers, as those of days counted from the month's end
+ */
+function numbers(text: string, min: number, max: number, down = false): Test | undefined {
+  if (text === "*") return always;
   const tests: Test[] = [];
   for (const part of text.split(",")) {
-    const [, from = "", to, step] = /^(\*|\d{1,4})(?:\.\.(\d{1,4}))?(?:\/(\d{1,4}))?$/.exec(part) ?? [];
-    if (from === "" || (from === "*" && to !== undefined)) return undefined;
-    const first = from === "*" ? min : Number(from);
-    const last = to !== undefined ? Number(to) : from === "*" || step !== undefined ? max : first;
+    const [, from = "", to, step] = /^(\d{1,4})(?:\.\.(\d{1,4}))?(?:\/(\d{1,4}))?$/.exec(part) ?? [];
+    if (from === "") return undefined;
+    const first = Number(from);
     const every = step === undefined ? 1 : Number(step);
-    if (first < min || last > max || first > last || every < 1) return undefined;
-    tests.push((value) => value >= first && value <= last && (value - first) % every === 0);
+    const last = to !== undefined ? Number(to) : step === undefined ? first : down ? min : max;
+    if (first < min || first > max || last > max || last < min || every < 1) return undefined;
+    if (to !== undefined ? first > last : step !== undefined && Math.abs(last - first) < every) return undefined;
+    const [low, high] = first <= last ? [first, last] : [last, first];
+    tests.push((value) => value >= low && value <= high && (value - first) % every === 0);
   }
   return (value) => tests.some((test) => test(value));
 }
@@ -133,7 +149,7 @@ export function calendarOfCron(text: string): string | undefined {
   const [minute = "", hour = "", day = "", month = "", weekday = ""] = fields;
   // cron takes either of the two where both are given, which one calendar event cannot say.
   if (day !== "*" && weekday !== "*") return undefined;
-  const [min, hours, days, months] = [ofCron(minute), ofCron(hour), ofCron(day), ofCron(month, MONTHS)];
+  const [min, hours, days, months] = [ofCron(minute), ofCron(hour), ofCron(day, "01"), ofCron(month, "01", MONTHS)];
   const names = weekday === "*" ? "" : weekdaysOfCron(weekday);
   if (min === undefined || hours === undefined || days === undefined || months === undefined || names === undefined)
     return undefined;
@@ -141,7 +157,8 @@ export function calendarOfCron(text: string): string | undefined {
   return calendarFault(event, new Date()) === undefined ? event : undefined;
 }
 
-function ofCron(field: string, names: readonly string[] = []): string | undefined {
+/** @param first number that a step of `*` begins at: 00 of minutes and hours, 01 of days and months */
+function ofCron(field: string, first = "00", names: readonly string[] = []): string | undefined {
   const parts = field.split(",").map((part) => {
     const number = (text: string): string => {
       const place = names.indexOf(text.toLowerCase());
@@ -149,23 +166,39 @@ function ofCron(field: string, names: readonly string[] = []): string | undefine
     };
     const [, from = "", to, step] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d+))?$/.exec(part) ?? [];
     if (from === "") return undefined;
-    const base = from === "*" ? (step === undefined ? "*" : names.length > 0 ? "01" : "00") : number(from);
+    const base = from === "*" ? (step === undefined ? "*" : first) : number(from);
     return `${base}${to === undefined ? "" : `..${number(to)}`}${step === undefined ? "" : `/${step}`}`;
   });
   return parts.includes(undefined) ? undefined : parts.join(",");
 }
 
+/** Sunday is the first day of cron's week, and the last one of systemd's: a range over it is written as its days. */
 function weekdaysOfCron(field: string): string | undefined {
-  const name = (text: string): string | undefined => {
-    const place = /^\d$/.test(text) ? (Number(text) + 6) % 7 : WEEKDAYS.indexOf(text.toLowerCase());
-    const word = WEEKDAYS[place];
-    return word === undefined ? undefined : `${word[0]?.toUpperCase()}${word.slice(1)}`;
-  };
-  const parts = field.split(",").map((part) => {
-    const [from = "", to] = part.split("-");
-    const [first, last] = [name(from), to === undefined ? undefined : name(to)];
-    if (first === undefined || (to !== undefined && last === undefined)) return undefined;
-    return last === undefined ? first : `${first}..${last}`;
-  });
-  return parts.includes(undefined) ? undefined : parts.join(",");
+  const place = (text: string): number =>
+    /^[0-7]$/.test(text) ? (Number(text) + 6) % 7 : WEEKDAYS.indexOf(text.toLowerCase());
+  const days = new Set<number>();
+  for (const part of field.split(",")) {
+    const [from = "", to = from] = part.split("-");
+    const [first, last] = [place(from), place(to)];
+    if (first < 0 || last < 0) return undefined;
+    for (let day = first; ; day = (day + 1) % 7) {
+      days.add(day);
+      if (day === last) break;
+    }
+  }
+  return days.size === 7 ? "" : weekdayText([...days].sort((a, b) => a - b));
+}
+
+/** `Mon..Wed,Fri` */
+function weekdayText(days: readonly number[]): string {
+  const name = (day = 0): string => (WEEKDAYS[day] ?? "").replace(/^./, (letter) => letter.toUpperCase());
+  const runs: number[][] = [];
+  for (const day of days) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.at(-1) === day - 1) run.push(day);
+    else runs.push([day]);
+  }
+  return runs
+    .map((run) => (run.length > 2 ? `${name(run[0])}..${name(run.at(-1))}` : run.map(name).join(",")))
+    .join(",");
 }

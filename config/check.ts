@@ -38,6 +38,8 @@ export interface CheckContext {
   meant?: readonly string[];
   /** Top-level keys in the order of the stack's file; problems are told in it. */
   order?: readonly string[];
+  /** What the stack's file has at a key, such as `hermes:mcpServers.x.args[1]`, before YAML made a number of it. */
+  spelling?: ((key: string) => string | undefined) | undefined;
 }
 
 export interface CheckResult {
@@ -53,7 +55,7 @@ export interface CheckResult {
 export function checkConfig(raw: Record<string, unknown>, context: CheckContext): CheckResult {
   // Not secret: the public half of the backup key, if someone set it in place of the private half.
   const isSecret = (value: unknown): value is string => typeof value === "string" && !isAgeRecipient(value);
-  const reader = new Reader(Object.values(context.secrets).filter(isSecret));
+  const reader = new Reader(Object.values(context.secrets).filter(isSecret), context.spelling);
   for (const name of [...(context.meant ?? []), ...rejectUnknown(reader, raw)]) reader.setUnread(`hermes:${name}`);
   checkNames(reader, context.stack);
   const use = { names: Object.keys(context.secrets), referenced: new Set<string>(), meant: new Set<string>() };
@@ -67,6 +69,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
   const agents = readAgents(reader, raw["agents"], { workspace: context.workspace, telegram: hasTelegram });
   const sandbox = readSandbox(reader, raw["sandbox"], context.stack);
   const own = Object.values(agents).flatMap(({ model }) => (model === undefined ? [] : [model]));
+  const named = [models.primary, ...models.fallbacks, ...own];
   const config: HermesConfig = {
     stack: context.stack,
     ...machine,
@@ -77,7 +80,11 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
     openclaw,
     node,
     models,
-    ollama: readOllama(reader, raw["ollama"]),
+    ollama: readOllama(
+      reader,
+      raw["ollama"],
+      named.some((model) => model.startsWith("ollama/")),
+    ),
     localModel: readLocalModel(reader, raw["localModel"], [models.primary, ...models.fallbacks, ...own]),
     agents,
     mcpServers: readMcpServers(reader, raw["mcpServers"], use),
@@ -104,7 +111,7 @@ export function checkConfig(raw: Record<string, unknown>, context: CheckContext)
 /** @returns the keys that were meant */
 function rejectUnknown(reader: Reader, raw: Record<string, unknown>): string[] {
   const unknown = Object.keys(raw).filter((name) => !(KEY_NAMES as string[]).includes(name));
-  const found = unknown.map((name) => unknownKey(name, raw[name]));
+  const found = unknown.map((name) => unknownKey(name, raw[name], raw));
   reader.problems.push(...found.map(({ problem }) => problem));
   return found.flatMap(({ means = "" }) => means.split(" "));
 }

@@ -76,6 +76,14 @@ function overlap(a: Range, b: Range): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;
 }
 
+/** Kinds of addresses that nobody connects from: no droplet ever sees one as the address of a client. */
+const NOWHERE = ["unspecified", "loopback", "multicast", "broadcast", "linkLocal"];
+
+/** Whether all of a range is of those kinds. */
+export const isNowhere = ({ family, first, last }: Range): boolean =>
+  last - first < WIDEST[family] &&
+  [first, last].every((value) => NOWHERE.includes(ipaddr.parse(spell(family, value)).range()));
+
 /** Whether an address is in one of the ranges. Ranges that are none count for nothing. */
 export function covers(ranges: readonly string[], address: string): boolean {
   const own = parseCidr(`${address}/${address.includes(":") ? 128 : 32}`);

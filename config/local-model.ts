@@ -16,14 +16,15 @@ const CACHE_TYPES = ["f16", "q8_0", "q4_0"];
 /** Ollama's tags: `model:tag`, `namespace/model:tag`, `hf.co/OWNER/REPOSITORY:QUANTISATION`. */
 export const OLLAMA_TAG = /^[a-zA-Z0-9][\w.-]*(\/[\w.-]+){0,2}:[\w.-]+$/;
 
-export function readOllama(reader: Reader, value: unknown): OllamaMode {
+/** @param namesLocal the chain or an agent names a local model, which goes with `auto` or `required` */
+export function readOllama(reader: Reader, value: unknown, namesLocal: boolean): OllamaMode {
   // YAML 1.1 readers take a bare off for false.
   const text = value === false || value === "false" ? "off" : value;
   const mode = reader.text("hermes:ollama", text, {
     default: DEFAULTS.ollama,
     pattern: new RegExp(`^(${MODES.join("|")})$`),
     allowed: "auto (a model where one fits; on 8 GB only one asked for by name), required, or off.",
-    fix: isNegative(text) ? "Write off." : "Write auto.",
+    fix: isNegative(text) && !namesLocal ? "Write off." : "Write auto.",
   });
   return (mode ?? DEFAULTS.ollama) as OllamaMode;
 }

@@ -20,7 +20,7 @@ export function readMachine(reader: Reader, raw: Record<string, unknown>, catalo
   });
   const image = reader.text("hermes:image", raw["image"], {
     default: DEFAULTS.image,
-    pattern: /^(debian-13-[a-z0-9-]+|[1-9]\d*)$/,
+    pattern: /^(debian-13-x64|[1-9]\d{0,11})$/,
     allowed: "A Debian 13 image of DigitalOcean, or the number of an image of your own made from one.",
     fix: `Write ${DEFAULTS.image}.`,
   });

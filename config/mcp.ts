@@ -7,7 +7,7 @@ import {
   isOptionValue,
   isOptionWithValue,
 } from "./credentials";
-import { isAbsent, type Reader } from "./reader";
+import { bare, isAbsent, type Reader } from "./reader";
 import { isSecretName } from "./secrets";
 import { KNOWN_SECRETS, type McpServerConfig, type SecretReference } from "./types";
 import { readUrl } from "./urls";
@@ -142,10 +142,19 @@ function readServer(reader: Reader, key: string, entry: unknown, refer: OnRefere
 function readCommand(reader: Reader, key: string, map: Record<string, unknown>, refer: OnReference): McpServerConfig {
   const command =
     reader.text(`${key}.command`, map["command"], {
-      pattern: /^[^\s"'`$|;&<>()\\]+$/,
+      pattern: /^[^\s"'`$|;&<>()\\\u2010-\u201f]+$/,
       allowed: "A program's name or path; no shell reads it.",
       fix: commandFix(map["command"], map["args"]),
     }) ?? "";
+  const unix = ofWindows(command, map["args"]);
+  if (unix !== undefined)
+    reader.reject(
+      `${key}.command`,
+      command,
+      "it is a program of Windows, and the droplet runs Linux",
+      "A program's name or path; no shell reads it.",
+      unix,
+    );
   const args = readArguments(reader, `${key}.args`, map["args"]).map((arg, i, all) =>
     readArgument(reader, `${key}.args[${i}]`, arg, i === 0 ? undefined : all[i - 1]),
   );
@@ -158,6 +167,18 @@ function readCommand(reader: Reader, key: string, map: Record<string, unknown>, 
     refer,
   );
   return { command, args, env };
+}
+
+/** `npx.cmd`, and `cmd /c npx …`: what to write for them. */
+function ofWindows(command: string, listed: unknown): string | undefined {
+  const args = Array.isArray(listed) ? (listed as unknown[]) : [];
+  if (/^(.*[/\\])?(cmd|powershell|pwsh)(\.exe)?$/i.test(command)) {
+    const [program = "npx", ...rest] = args.filter((arg) => !/^[/-](c|k|command)$/i.test(String(arg)));
+    const isPlain = !hidesCredential([program, ...rest]);
+    return `Write command: ${isPlain ? String(program) : "npx"}, args: ${JSON.stringify(isPlain ? rest : [])}.`;
+  }
+  const [, name] = /^([\w.-]+)\.(cmd|bat|exe|ps1)$/i.exec(command) ?? [];
+  return name === undefined ? undefined : `Write ${name}.`;
 }
 
 /** One text instead of a list holds them all. */
@@ -194,6 +215,13 @@ const argumentFault = (text: string, before: unknown): string | undefined =>
 /** Every process of the droplet can read arguments, so no secret may be in one, and hermes puts none there. */
 function readArgument(reader: Reader, key: string, arg: unknown, before: unknown): string {
   const allowed = "A text on one line without credentials: every process on the droplet can see it.";
+  // As a word processor or a telephone writes --port, and "text".
+  const typed = typeof arg === "string" ? arg.replace(/^[\u2010-\u2015]/, "--") : "";
+  if (typeof arg === "string" && (typed !== arg || (bare(arg) !== arg.trim() && /[\u2018-\u201f]/.test(arg)))) {
+    const plain = bare(typed);
+    reader.reject(key, arg, "it has a typographic dash or quotes", allowed, `Write ${JSON.stringify(plain)}.`);
+    return "";
+  }
   const wrong = typeof arg === "string" ? argumentFault(arg.trim(), before) : undefined;
   if (wrong === undefined)
     return reader.text(key, arg, { allowed, fix: "Write the argument as a text.", empty: true, blanks: true }) ?? "";
@@ -248,6 +276,11 @@ function readValues(
     if (!name.test(entry))
       reader.add(place, `is not the name of ${what}`, "Letters, digits and _ mostly, without blanks.", "Rename it.");
     const read = readValue(reader, place, entry, raw, refer);
+    if (what === "a header" && typeof read === "string" && !/^[\t\x20-\x7e]*$/.test(read)) {
+      const plain = bare(read);
+      const fix = /^[\t\x20-\x7e]*$/.test(plain) ? `Write ${JSON.stringify(plain)}.` : "Write it in ASCII.";
+      reader.reject(place, read, "it has characters that no header can have", "ASCII, on one line.", fix);
+    }
     if (read !== undefined) values[entry] = read;
   }
   return values;

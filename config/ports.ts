@@ -16,12 +16,14 @@ export function checkPorts(reader: Reader, key: string, value: unknown): void {
   const scalar = value as string | number | boolean;
   const port = portIn(String(scalar));
   if (port === undefined) return;
+  // That it needs quotes is not told of a port that cannot be.
+  const inQuotes = reader.withdrawConverted(key) ? ", in quotes" : "";
   reader.reject(
     key,
     value,
     `port ${port} is ${CLOSED_PORTS[port]}'s`,
     "Ports 18789 (the gateway) and 11434 (Ollama) answer on the droplet's loopback only, and nothing else uses them.",
-    "Write another port; from your machine reach the gateway by the tunnel that `pulumi stack output tunnel` shows.",
+    `Write another port${inQuotes}; from your machine reach the gateway by the tunnel that \`pulumi stack output tunnel\` shows.`,
   );
 }
 

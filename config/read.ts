@@ -33,6 +33,7 @@ export function readConfig(
     // Where not one value is encrypted the engine itself knows; single plain ones stand in the file only.
     plainSecrets: isEncrypted("secrets") ? file.plainSecrets : Object.keys(secrets),
     order: file.order,
+    spelling: file.spelling,
     meant,
     workspace: (folder) => {
       const workspace = seen.get(folder) ?? readWorkspace(project, folder, secrets);
@@ -41,7 +42,10 @@ export function readConfig(
     },
   });
   const shared = sharedBucket(project, stack, result.config.backup.to);
-  const all = inOrder([...problems, ...result.problems, ...shared, ...more(result.config)], file.order);
+  const all = inOrder(
+    [...problems, ...file.twice.map(writtenTwice), ...result.problems, ...shared, ...more(result.config)],
+    file.order,
+  );
   if (all.length > 0) throw new ConfigError(stack, all);
   return result.config;
 }
@@ -99,9 +103,9 @@ function addKey({ raw, problems }: RawConfig, name: string, text: string, isEncr
   } else if (!isPlaceholder(name, text)) raw[name] = value;
 }
 
-/** Pulumi.yaml's default of a required key: without one the engine would answer, and know nothing of slips. */
+/** A key without a value, or Pulumi.yaml's default of a required key, without which the engine would answer. */
 const isPlaceholder = (name: string, text: string): boolean =>
-  (REQUIRED as readonly string[]).includes(name) && (text === "" || text === "{}");
+  text === "" || ((REQUIRED as readonly string[]).includes(name) && text === "{}");
 
 /** Full names of the keys whose value is encrypted, wholly or in part; undefined where no engine said it. */
 function encryptedKeys(): string[] | undefined {
@@ -113,6 +117,14 @@ function encryptedKeys(): string[] | undefined {
 function isEncrypted(name: string): boolean {
   return encryptedKeys()?.includes(`hermes:${name}`) ?? true;
 }
+
+/** The engine takes any of them, and another one the next time. */
+const writtenTwice = (spellings: readonly string[]): Problem => ({
+  key: spellings[0] ?? "",
+  wrong: `is there ${spellings.length} times, as ${spellings.join(" and ")}`,
+  allowed: "Each key stands once; Pulumi would take any of them.",
+  fix: `Remove all but ${spellings.find((each) => /^hermes:[^:]+$/.test(each)) ?? spellings[0]}.`,
+});
 
 function needlesslyEncrypted(key: string): Problem {
   return {

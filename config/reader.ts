@@ -38,14 +38,29 @@ export interface IntegerRule {
   fix: string;
 }
 
+/** What stands beside a key in its map. */
+interface Beside {
+  names: readonly string[];
+  map: Readonly<Record<string, unknown>>;
+}
+
 /** Reads plain values out of what YAML and the engine made of the stack's file, and collects what is wrong. */
 export class Reader {
   readonly problems: Problem[] = [];
   /** Keys whose value is of the wrong kind, or stands under a misspelt name: nothing is known of what is below them. */
   readonly #unread: string[] = [];
 
-  /** @param secrets values that must never be printed, whatever key they were found under. */
-  constructor(private readonly secrets: readonly string[] = []) {}
+  /** Keys where a number or boolean stands in the place of a text. */
+  readonly #converted = new Set<string>();
+
+  /**
+   * @param secrets values that must never be printed, whatever key they were found under
+   * @param spelling what the file has at a key; YAML makes 3.1 of 3.10, and 18 of 022
+   */
+  constructor(
+    private readonly secrets: readonly string[] = [],
+    private readonly spelling: (key: string) => string | undefined = () => undefined,
+  ) {}
 
   add(key: string, wrong: string, allowed: string, fix: string): void {
     if (/^is (missing|empty)\b/.test(wrong) && this.isUnread(key)) return;
@@ -65,6 +80,13 @@ export class Reader {
         ? unread.startsWith(key) && isIn(unread, key)
         : key.startsWith(unread) && isIn(key, unread),
     );
+  }
+
+  /** Takes back that YAML made a number or boolean of a key's text; false where that was not told. */
+  withdrawConverted(key: string): boolean {
+    const at = this.#converted.has(key) ? this.problems.findIndex((problem) => problem.key === key) : -1;
+    if (at >= 0) this.problems.splice(at, 1);
+    return at >= 0;
   }
 
   /** A problem with a value that stands there. */
@@ -96,21 +118,24 @@ export class Reader {
       return {};
     }
     const map = value as Record<string, unknown>;
-    if (allowedKeys) for (const name of Object.keys(map)) this.knownKey(`${key}.${name}`, name, allowedKeys);
+    const names = Object.keys(map);
+    if (allowedKeys) for (const name of names) this.knownKey(`${key}.${name}`, name, allowedKeys, { names, map });
     return map;
   }
 
   /** Refuses a key that does not exist; its value is not printed, it may be anything. */
-  knownKey(key: string, name: string, known: readonly string[]): void {
+  knownKey(key: string, name: string, known: readonly string[], { names, map }: Beside): void {
     if (known.includes(name)) return;
     const meant = nearest(name, known);
-    if (meant !== undefined) this.setUnread(`${key.slice(0, -name.length)}${meant}`);
-    this.add(
-      key,
-      "is not a key that hermes knows",
-      `Known here: ${known.join(", ")}.`,
-      meant ? `Rename it to ${meant}.` : "Remove it.",
-    );
+    const isTwice = meant !== undefined && names.includes(meant);
+    if (meant !== undefined && !isTwice) this.setUnread(`${key.slice(0, -name.length)}${meant}`);
+    const list: unknown = map[name];
+    const [entry] = Array.isArray(list) && list.length === 1 ? (list as unknown[]) : [];
+    // tags: [tag:hermes], where one text is wanted.
+    const isOne = meant === name.replace(/s$/, "") && typeof entry === "string" && !this.#isHidden(entry);
+    const renamed = isOne ? `Write ${meant}: ${asYaml(entry)} in its place.` : `Rename it to ${meant}.`;
+    const fix = meant === undefined ? "Remove it." : isTwice ? `Remove it: ${meant} is there, too.` : renamed;
+    this.add(key, "is not a key that hermes knows", `Known here: ${known.join(", ")}.`, fix);
   }
 
   list(key: string, value: unknown, { example, isEntry }: ListRule): unknown[] {
@@ -151,10 +176,13 @@ export class Reader {
     }
     if (typeof value !== "string") {
       const kind = Array.isArray(value) ? "list" : typeof value === "object" ? "map" : typeof value;
-      const scalar = typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+      const plain = typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+      const scalar = plain === undefined ? undefined : (this.spelling(key) ?? plain);
       const quoted = scalar !== undefined && isRight(scalar, rule);
       const fix = quoted ? `Put it in quotes: ${key.endsWith("]") ? "" : `${lastName(key)}: `}"${scalar}".` : rule.fix;
-      this.reject(key, value, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, fix);
+      this.#converted.add(key);
+      const found = scalar === plain ? value : scalar;
+      this.reject(key, found, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, fix);
       return undefined;
     }
     if (/\p{Cc}/u.test(value)) {
@@ -201,7 +229,7 @@ export class Reader {
     if (typeof number === "number" && Number.isInteger(number) && number >= rule.min && number <= rule.max)
       return number;
     const wrong = Number.isInteger(number) ? "it is out of range" : "it is not a whole number";
-    const meant = wholeNumberIn(value);
+    const meant = wholeNumberIn(value, rule.max);
     const fits = meant !== undefined && meant >= rule.min && meant <= rule.max;
     this.reject(key, value, wrong, rule.allowed, fits ? `Write ${meant}.` : rule.fix);
     return undefined;
@@ -211,7 +239,7 @@ export class Reader {
     if (isAbsent(value)) return fallback;
     if (value === true || value === "true") return true;
     if (value === false || value === "false") return false;
-    const meant = BOOLEANS.get(JSON.stringify(value).replaceAll('"', "").trim().toLowerCase());
+    const meant = BOOLEANS.get(bare(typeof value === "string" ? value : JSON.stringify(value)).toLowerCase());
     this.reject(key, value, "it is not a boolean", "true or false, without quotes.", `Write ${meant ?? fallback}.`);
     return undefined;
   }
@@ -227,26 +255,32 @@ const BOOLEANS = new Map(
 );
 
 /** Whether a word says that something is not wanted. */
-export const isNegative = (value: unknown): boolean => BOOLEANS.get(String(value).trim().toLowerCase()) === false;
+export const isNegative = (value: unknown): boolean => BOOLEANS.get(bare(String(value)).toLowerCase()) === false;
 
-/** Without blanks, then without quotes around it, then in lower case. */
-function plainForms(text: string): string[] {
-  const trimmed = text.trim();
-  const bare = trimmed.replace(/^(["'`])(.*)\1$/s, "$2").trim();
-  return [trimmed, bare, bare.toLowerCase()];
+const QUOTED = /^["'`“”„‟‘’‚‛«»‹›](.*)["'`“”„‟‘’‚‛«»‹›]$/s;
+
+/** Without blanks and quotes around it, also those of word processors and telephones, however many. */
+export function bare(text: string): string {
+  const inner = QUOTED.exec(text.trim())?.[1];
+  return inner === undefined ? text.trim() : bare(inner);
 }
 
+/** Without blanks, then without quotes around it, then in lower case. */
+const plainForms = (text: string): string[] => [text.trim(), bare(text), bare(text).toLowerCase()];
+
+/** Below it nobody counts in thousands: `8k` is no port. */
+const THOUSANDS = 100_000;
+
 /** The number in `4`, `"4"`, `04`, `4,00`, `1,000`, `4 GiB`, `$20`, `64k`, and 0 for `none`. */
-function wholeNumberIn(value: unknown): number | undefined {
+function wholeNumberIn(value: unknown, max: number): number | undefined {
   if (typeof value !== "string") return undefined;
   if (isNegative(value)) return 0;
-  const pattern = /^["'`]?[$€]?\s*(\d{1,9})(?:[.,]0{1,2})?\s*(k|g|gb|gi|gib|usd|eur|dollars?)?["'`]?$/i;
+  const pattern = /^[$€]?\s*(\d{1,9})(?:[.,]0{1,2})?\s*(k|g|gb|gi|gib|usd|eur|dollars?)?$/i;
   const grouped = /^(\D*)(\d{1,3}(?:[.,_']\d{3})+)(?!\d)/;
-  const plain = value
-    .trim()
-    .replace(grouped, (_, before: string, number: string) => before + number.replace(/\D/g, ""));
+  const plain = bare(value).replace(grouped, (_, before: string, number: string) => before + number.replace(/\D/g, ""));
   const [, count, unit = ""] = pattern.exec(plain) ?? [];
-  return count === undefined ? undefined : Number(count) * (unit.toLowerCase() === "k" ? 1024 : 1);
+  if (count === undefined || (unit.toLowerCase() === "k" && max < THOUSANDS)) return undefined;
+  return Number(count) * (unit.toLowerCase() === "k" ? 1024 : 1);
 }
 
 export function isAbsent(value: unknown): value is undefined | null {

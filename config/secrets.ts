@@ -146,7 +146,8 @@ function valueFault(name: string, value: string): string | undefined {
   if (value !== value.trim()) return "it has blanks or a line break at its start or end";
   if (/\p{Cc}/u.test(value)) return "it holds a line break or another control character";
   if (/^(["'`]).*\1$/.test(value)) return "it has quotes around it";
-  if (isPlaceholder(value) && name !== "gatewayToken") return "it is a placeholder";
+  // Of one character only, a token can be guessed: that is told of it.
+  if (isPlaceholder(value) && !(name === "gatewayToken" && /^(.)\1*$/.test(value))) return "it is a placeholder";
   switch (name) {
     case "gatewayToken":
       return tokenFault(value);
@@ -162,12 +163,15 @@ function valueFault(name: string, value: string): string | undefined {
 }
 
 const isPlaceholder = (value: string): boolean =>
-  /^(<[^<>]*>|\[[^[\]]*\]|\.{3,}|x{3,}|\*{3,}|change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|fix[-_ ]?me|your[-_ ].*|example|placeholder)$/i.test(
+  /^(<[^<>]*>|\[[^[\]]*\]|\.{3,}|x{3,}|\*{3,}|((change|replace|fix)[-_ ]?me[-_ ]*)+|(to[-_ ]?do[-_ ]*)+|your[-_ ].*|example|placeholder)$/i.test(
     value,
   );
 
 function openrouterFault(value: string): string | undefined {
   if (value.startsWith("sk-ant-")) return "it is a key of Anthropic, and hermes reaches models by OpenRouter";
+  // As a web page shortens it, or a manual leaves it out.
+  if (/^sk-or-.*(\.{2,}|…|\*{3,}|x{4,})/i.test(value)) return "it is shortened; the whole key is needed";
+  if (/^sk-or-(v\d-)?(your|my|example|insert|placeholder|key|api)[-_]/i.test(value)) return "it is a placeholder";
   if (value.startsWith("sk-or-"))
     return /^[\x21-\x7e]{12,}$/.test(value) ? undefined : "it is not a whole key of OpenRouter";
   if (/^sk-/.test(value)) return "it is a key of another service, such as OpenAI: OpenRouter's begin with sk-or-";
@@ -239,7 +243,7 @@ function allowed(name: string): string {
 
 /** The command that sets a secret, encrypted and out of the shell's history and process list. */
 export function how(name: string): string {
-  const set = `pulumi config set --secret --path 'hermes:secrets.${name}'`;
+  const set = `pulumi config set --secret --path '${`hermes:secrets.${name}`.replaceAll("'", "'\\''")}'`;
   if (name === "gatewayToken") return `Run: openssl rand -hex 32 | ${set}`;
   if (KEY_SECRETS.includes(name)) return `Run: ssh-keygen -q -t ed25519 -N '' -f ${name} && ${set} < ${name}`;
   if (name === "backupKey")

@@ -9,6 +9,10 @@ export interface StackFile {
   order: string[];
   /** Names in `hermes:secrets` whose value is not encrypted. */
   plainSecrets: string[];
+  /** Spellings of one and the same key, of which the engine takes any. */
+  twice: string[][];
+  /** A value as it is written, by its place, such as `hermes:mcpServers.x.args[1]`. */
+  spelling: (key: string) => string | undefined;
 }
 
 /** Reads Pulumi.STACK.yaml beside the project; empty where the stack's configuration is kept elsewhere. */
@@ -16,7 +20,7 @@ export function readStackFile(project: string, stack: string): StackFile {
   const path = join(project, `Pulumi.${stack}.yaml`);
   return existsSync(path)
     ? parseStackFile(bytesOf(path, `Pulumi.${stack}.yaml`), `Pulumi.${stack}.yaml`)
-    : { order: [], plainSecrets: [] };
+    : { order: [], plainSecrets: [], twice: [], spelling: () => undefined };
 }
 
 /** @throws UnreadableYaml */
@@ -31,7 +35,29 @@ export function parseStackFile(content: Uint8Array | string, name = "the stack's
   const plainSecrets = secrets.flatMap((map) =>
     isSecure(map) ? [] : Object.keys(map).filter((each) => !isSecure(map[each])),
   );
-  return { order: keys.map(([key]) => key), plainSecrets };
+  const order = [...new Set(keys.map(([key]) => key))];
+  const spellings = order.map((key) => config.map(([full]) => full).filter((full) => hermesKey(full) === key));
+  return { order, plainSecrets, twice: spellings.filter((all) => all.length > 1), spelling: spellingIn(content, name) };
+}
+
+/** The file's texts and numbers, none of them converted. */
+function spellingIn(content: Uint8Array | string, name: string): StackFile["spelling"] {
+  const config = asMap(parseStackYaml(content, name, "as written")["config"]);
+  const values = Object.fromEntries(
+    Object.entries(config).flatMap(([full, value]) => {
+      const key = hermesKey(full);
+      return key === undefined ? [] : [[`hermes:${key}`, value]];
+    }),
+  );
+  return (key) => {
+    const [top = "", ...path] = key.split(/\.|(?=\[)/).map((part) => part.replace(/^\[(\d+)\]$/, "$1"));
+    const found = path.reduce<unknown>(
+      (value, part) =>
+        typeof value === "object" && value !== null ? (value as Record<string, unknown>)[part] : undefined,
+      values[top],
+    );
+    return typeof found === "string" ? found : undefined;
+  };
 }
 
 /** `size` in `hermes:size`, in the older `hermes:config:size`, and in `size`, which the engine reads as the project's own. */

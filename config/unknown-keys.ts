@@ -29,8 +29,12 @@ export interface UnknownKey {
 
 const ALL = `hermes reads ${KEY_NAMES.join(", ")}.`;
 
-/** A key of the `hermes:` namespace. Its value is not printed: it may be anything. */
-export function unknownKey(name: string, value: unknown): UnknownKey {
+/**
+ * A key of the `hermes:` namespace. Its value is not printed: it may be anything.
+ *
+ * @param beside the values of the namespace by key: what stands under the right name already is not written twice
+ */
+export function unknownKey(name: string, value: unknown, beside: Record<string, unknown> = {}): UnknownKey {
   const key = `hermes:${name}`;
   const wrong = "is not a key that hermes knows";
   const said = (allowed: string, fix: string, means?: string): UnknownKey => ({
@@ -72,8 +76,11 @@ export function unknownKey(name: string, value: unknown): UnknownKey {
     (meant === undefined || distanceTo(home, name) < editDistance(lower(name), lower(meant)));
   if (isNearer) {
     const [top = "", ...path] = home.split(".");
+    if (valueAt(beside, [top, ...path]) !== undefined)
+      return said(`hermes:${top} has it: ${path.join(".")}.`, `Remove it: ${path.join(".")} is in hermes:${top}, too.`);
     return said(`hermes:${top} has it: ${path.join(".")}.`, `Move it to ${path.join(".")} in hermes:${top}.`, top);
   }
+  if (meant !== undefined && meant in beside) return said(ALL, `Remove it: hermes:${meant} is there, too.`);
   if (meant !== undefined) return said(ALL, `Rename it to hermes:${meant}.`, meant);
   const secret = nearest(name, KNOWN_SECRETS);
   if (secret !== undefined)
@@ -83,6 +90,10 @@ export function unknownKey(name: string, value: unknown): UnknownKey {
       "secrets",
     );
   return said(ALL, `Remove it: pulumi config rm ${key}.`);
+}
+
+function valueAt(values: Record<string, unknown>, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, part) => (isMap(value) ? value[part] : undefined), values);
 }
 
 const lower = (text: string): string => text.toLowerCase();

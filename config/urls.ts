@@ -72,7 +72,9 @@ function metadata(host: string): boolean {
 function isPrivate(host: string): boolean {
   if (isLocalName(host)) return true;
   const range = parseAddress(host)?.range();
-  return range !== undefined && ["private", "loopback", "carrierGradeNat", "uniqueLocal"].includes(range);
+  return (
+    range !== undefined && ["unspecified", "private", "loopback", "carrierGradeNat", "uniqueLocal"].includes(range)
+  );
 }
 
 /** A name of MagicDNS or of the local network: no public host has one of one label, or in these domains. */

@@ -100,15 +100,16 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
   // A version that is wrong is told already.
   if (version === "" && map["sha256"] === undefined) return { url: url ?? "", sha256: "" };
   const known = NODE_DIGESTS[version];
-  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"]), {
+  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"], "linux-x64.tar.xz"), {
     default: known,
     pattern: DIGEST,
     allowed: `64 hexadecimal digits; hermes itself knows those of Node ${Object.keys(NODE_DIGESTS).join(", ")}.`,
-    fix: shasums(version),
+    fix: known !== undefined && url === DEFAULTS.nodeUrl ? KNOWN_DIGEST : shasums(version),
   });
   refuseDigestOfAnother(reader, `${key}.sha256`, sha256, {
     ...{ digests: NODE_DIGESTS, name: "Node", versionKey: "hermes:node.version", version },
     ...{ what: `The SHA-256 of node-v${version}-linux-x64.tar.xz`, unknown: shasums(version) },
+    isOfficial: url === DEFAULTS.nodeUrl,
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
 }
@@ -118,8 +119,19 @@ const NODE_FILE = /\/node-v([^/]*?)-([a-z0-9]+-[a-z0-9]+)\.(tar\.\w+|zip)$/;
 
 function checkNodeUrl(reader: Reader, key: string, url: string, version: string): void {
   const [, named = "", platform = "", archive = ""] = NODE_FILE.exec(url) ?? [];
-  const wrong = named === "" ? undefined : nodeFileFault({ named, platform, archive }, version);
+  const { hostname, pathname } = new URL(url);
+  const isOfficial = /(^|\.)nodejs\.org$/.test(hostname);
+  const folder = /\/v(\d+\.\d+\.\d+)\//.exec(pathname)?.[1];
+  const wrong =
+    named !== ""
+      ? (nodeFileFault({ named: folder !== undefined && isOfficial ? folder : named, platform, archive }, version) ??
+        nodeFileFault({ named, platform, archive }, version))
+      : isOfficial
+        ? "it is not the address of an archive"
+        : undefined;
   if (wrong === undefined) return;
+  if (isOfficial)
+    return reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${DEFAULTS.nodeUrl}.`);
   const right = url.replace(/node-v[^/]*$/, "node-v{version}-linux-x64.tar.xz").replace(`/v${named}/`, "/v{version}/");
   reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${right}.`);
 }
@@ -169,22 +181,29 @@ interface Digested {
   what: string;
   /** What to do if hermes does not know the digest of the version. */
   unknown: string;
+  /** The archive is the one that hermes knows the digest of: a mirror may have an archive of its own. */
+  isOfficial?: boolean;
 }
 
 /** A digest that was left behind would be found out on the droplet only. A mirror may have an archive of its own. */
 function refuseDigestOfAnother(reader: Reader, key: string, sha256: string | undefined, of: Digested): void {
   const { digests, name, versionKey, version, what, unknown } = of;
   const other = Object.keys(digests).find((each) => each !== version && digests[each] === sha256);
-  if (other === undefined) return;
   const known = digests[version];
+  const isWrong = of.isOfficial === true && known !== undefined && sha256 !== undefined && sha256 !== known;
+  if (other === undefined && !isWrong) return;
   reader.reject(
     key,
     sha256,
-    `it is that of ${name} ${other}, and ${versionKey} is ${version}`,
+    other === undefined
+      ? `it is not that of ${name} ${version}`
+      : `it is that of ${name} ${other}, and ${versionKey} is ${version}`,
     `${what}${known === undefined ? "" : `: ${known}`}.`,
-    known === undefined ? unknown : "Remove the key: hermes knows the digest.",
+    known === undefined ? unknown : KNOWN_DIGEST,
   );
 }
+
+const KNOWN_DIGEST = "Remove the key: hermes knows the digest.";
 
 const shasums = (version: string): string =>
   `It stands in https://nodejs.org/dist/v${version || "VERSION"}/SHASUMS256.txt, in the line of linux-x64.tar.xz.`;
@@ -196,13 +215,31 @@ function readOllamaSource(reader: Reader, key: string, value: unknown): SourcesC
     allowed: `The https URL of Ollama ${OLLAMA_VERSION} for linux-amd64, a .tar.zst; {version} in it stands for that version.`,
     fix: `Write ${DEFAULTS.ollamaUrl}, or leave the key out.`,
   });
-  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"]), {
+  if (url !== undefined) checkOllamaUrl(reader, `${key}.url`, url);
+  const sha256 = reader.text(`${key}.sha256`, bareDigest(map["sha256"], "linux-amd64.tar.zst"), {
     default: OLLAMA_DIGESTS[OLLAMA_VERSION],
     pattern: DIGEST,
     allowed: "64 hexadecimal digits, the SHA-256 of that file.",
     fix: `Leave the key out: hermes knows the one of Ollama ${OLLAMA_VERSION}.`,
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
+}
+
+/** Releases have the version in a folder and the platform in the file's name. A mirror may have other names. */
+function checkOllamaUrl(reader: Reader, key: string, url: string): void {
+  const { hostname, pathname } = new URL(url);
+  const file = pathname.split("/").at(-1) ?? "";
+  const isOfficial = /(^|\.)(ollama\.com|github\.com)$/.test(hostname);
+  const named = /\/v?(\d+\.\d+\.\d+)(?=\/)/.exec(pathname)?.[1];
+  const wrong =
+    named !== undefined && named !== OLLAMA_VERSION
+      ? `it is Ollama ${named}, and hermes installs ${OLLAMA_VERSION}`
+      : (isOfficial || /^ollama/i.test(file)) && file !== "ollama-linux-amd64.tar.zst"
+        ? "it is not the archive for linux-amd64"
+        : undefined;
+  if (wrong === undefined) return;
+  const fix = `Write ${DEFAULTS.ollamaUrl}, or leave the key out.`;
+  reader.reject(key, url, wrong, `ollama-linux-amd64.tar.zst of Ollama ${OLLAMA_VERSION}.`, fix);
 }
 
 function readTailscaleSource(reader: Reader, key: string, value: unknown): SourcesConfig["tailscale"] {
@@ -237,11 +274,15 @@ function readTailscaleSource(reader: Reader, key: string, value: unknown): Sourc
   };
 }
 
-/** Also as it is copied: `sha256:…`, or a whole line of SHASUMS256.txt. */
-function bareDigest(value: unknown): unknown {
+/**
+ * Also as it is copied: `sha256:…`, or a whole line of SHASUMS256.txt.
+ *
+ * @param ending of the name of the file that is wanted, which such a line holds
+ */
+function bareDigest(value: unknown, ending = ""): unknown {
   if (typeof value !== "string") return value;
-  const text = value.trim().toLowerCase();
-  return /^(?:sha256[:-])?([0-9a-f]{64})(?:\s+\*?\S+)?$/.exec(text)?.[1] ?? text;
+  const [, digest, file = ending] = /^(?:sha256[:-])?([0-9a-f]{64})(?:\s+\*?(\S+))?$/i.exec(value.trim()) ?? [];
+  return digest === undefined || !file.endsWith(ending) ? value : digest.toLowerCase();
 }
 
 function squeeze(value: unknown): unknown {

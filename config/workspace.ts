@@ -7,7 +7,8 @@ import type { Reader } from "./reader";
 
 /** What stands at a workspace's path. */
 export type Workspace =
-  { kind: "folder"; entries: WorkspaceEntry[]; complete: boolean } | { kind: "missing" | "file" | "outside" };
+  | { kind: "folder"; entries: WorkspaceEntry[]; complete: boolean; ignored?: readonly string[] }
+  | { kind: "missing" | "file" | "outside" };
 
 interface WorkspaceEntry {
   /** Path in the workspace, with `/`, composed (NFC): Git on macOS composes names, the disk there does not. */
@@ -15,7 +16,9 @@ interface WorkspaceEntry {
   /** The same as the disk has it, where that is another spelling. */
   source?: string;
   /** `link`: a symbolic link to a file in the workspace; `leaving`: a link to anything else. */
-  kind: "file" | "link" | "leaving" | "other";
+  kind: "file" | "link" | "leaving" | "other" | "failed";
+  /** Of one that cannot be read: the system's code. */
+  failure?: string;
   bytes: number;
   /** Length as text, for files that OpenClaw puts into the prompt. */
   characters?: number;
@@ -60,12 +63,26 @@ export function readWorkspace(project: string, folder: string, secrets: Record<s
   }
   if (!isInside(root, real)) return { kind: "outside" };
   if (!statSync(real).isDirectory()) return { kind: "file" };
-  const list = join(real, IGNORE_FILE);
-  const ignored = ignoredIn(existsSync(list) && statSync(list).isFile() ? readFileSync(list, "utf8") : "");
-  const walked: Walk = { root: real, ignored, secrets: searchable(secrets), entries: [] };
+  const walked: Walk = { root: real, ignored: () => false, secrets: searchable(secrets), entries: [], left: [] };
+  try {
+    walked.ignored = ignoredIn(ignoreList(real));
+  } catch (error) {
+    walked.entries.push(failed(IGNORE_FILE, error));
+  }
   const complete = walk(walked, "");
-  return { kind: "folder", entries: walked.entries, complete };
+  const { entries, left } = walked;
+  return { kind: "folder", entries, complete, ...(left.length === 0 ? {} : { ignored: left }) };
 }
+
+function ignoreList(folder: string): string {
+  const path = join(folder, IGNORE_FILE);
+  return existsSync(path) && statSync(path).isFile() ? readFileSync(path, "utf8") : "";
+}
+
+const failed = (path: string, error: unknown): WorkspaceEntry => ({
+  ...{ path, kind: "failed", bytes: 0 },
+  failure: (error as NodeJS.ErrnoException).code ?? (error as Error).message,
+});
 
 interface Walk {
   root: string;
@@ -73,6 +90,8 @@ interface Walk {
   /** By name, each in every form that it may stand in. */
   secrets: [name: string, forms: string[]][];
   entries: WorkspaceEntry[];
+  /** Prompt files that the list of ignored files leaves out. */
+  left: string[];
 }
 
 /** Shorter ones stand in many a text. */
@@ -85,13 +104,32 @@ const searchable = (secrets: Record<string, unknown>): Walk["secrets"] =>
   ]);
 
 function walk(walked: Walk, folder: string): boolean {
-  for (const name of readdirSync(join(walked.root, folder)).sort()) {
+  let names: string[];
+  try {
+    names = readdirSync(join(walked.root, folder)).sort();
+  } catch (error) {
+    walked.entries.push(failed(folder === "" ? "." : folder, error));
+    return true;
+  }
+  for (const name of names) {
     if (walked.entries.length >= FILES_MAX) return false;
-    const path = folder === "" ? name : `${folder}/${name}`;
+    if (!visit(walked, folder === "" ? name : `${folder}/${name}`)) return false;
+  }
+  return true;
+}
+
+function visit(walked: Walk, path: string): boolean {
+  try {
     const isFolder = lstatSync(join(walked.root, path)).isDirectory();
-    if (walked.ignored(path, isFolder)) continue;
-    if (!isFolder) walked.entries.push(describe(walked, path));
-    else if (!walk(walked, path)) return false;
+    if (walked.ignored(path, isFolder)) {
+      if (path in PROMPT_FILES) walked.left.push(path);
+      return true;
+    }
+    if (isFolder) return walk(walked, path);
+    walked.entries.push(describe(walked, path));
+  } catch (error) {
+    // Also a name that is not UTF-8: decoded, it is another one, which is not there.
+    walked.entries.push(failed(path, error));
   }
   return true;
 }
@@ -152,7 +190,9 @@ export function readFolder(reader: Reader, key: string, value: unknown): string 
   // No shell replaces ~ here.
   const leadsOut = isAbsolute(folder) || /^(~|[A-Za-z]:)/.test(folder) || plain.includes("..");
   if (leadsOut || plain.length === 0 || folder.includes("\\")) {
-    const fix = leadsOut || plain.length === 0 ? such : `Write ${folder.replace(/\\+/g, "/")}.`;
+    const slashed = folder.replace(/\\+/g, "/");
+    const isRight = !/^(~|[A-Za-z]:|\/)|(^|\/)\.\.(\/|$)/.test(slashed) && slashed !== ".";
+    const fix = folder.includes("\\") && isRight ? `Write ${slashed}.` : such;
     reader.reject(key, folder, "it is not a folder below the project's own", FOLDER_ALLOWED, fix);
     return undefined;
   }
@@ -178,15 +218,31 @@ export function checkWorkspace(reader: Reader, key: string, folder: string, work
       `At most ${FILES_MAX} files travel with the configuration.`,
       `Remove what the agent does not start with, such as node_modules, or name it in ${folder}/${IGNORE_FILE}.`,
     );
-  checkPromptFiles(reader, key, folder, entries);
+  checkPromptFiles(reader, key, folder, workspace);
   checkEntries(reader, key, folder, entries);
   checkPromptTotal(reader, key, folder, entries);
   return entries.reduce((sum, entry) => sum + entry.bytes, 0);
 }
 
 /** An agent needs a file that says who it is or what it does. */
-function checkPromptFiles(reader: Reader, key: string, folder: string, entries: readonly WorkspaceEntry[]): void {
-  if (entries.some(({ path }) => path === "SOUL.md" || path === "AGENTS.md")) return;
+function checkPromptFiles(
+  reader: Reader,
+  key: string,
+  folder: string,
+  workspace: Workspace & { kind: "folder" },
+): void {
+  const { entries, ignored = [] } = workspace;
+  const isNeeded = (path: string): boolean => path === "SOUL.md" || path === "AGENTS.md" || path === ".";
+  if (entries.some(({ path }) => isNeeded(path))) return;
+  const left = ignored.find(isNeeded);
+  if (left !== undefined)
+    return reader.reject(
+      key,
+      folder,
+      `its ${IGNORE_FILE} leaves out ${left}`,
+      FOLDER_ALLOWED,
+      `Add a last line to ${folder.replace(/\/+$/, "")}/${IGNORE_FILE}: !${left}`,
+    );
   const meant = entries.find(({ path }) => /^(soul|agents)(\.?(md|txt|markdown)){0,2}$/i.test(path))?.path;
   const fix =
     meant === undefined
@@ -230,6 +286,18 @@ function checkEntry(reader: Reader, key: string, folder: string, entry: Workspac
       `the name ${name} in it ${odd}`,
       "File names without control characters, backslashes, a dash at the start and blanks at an end.",
       "Rename the file.",
+    );
+  if (entry.kind === "failed" && entry.path.includes("\ufffd"))
+    return reject(
+      `the name ${name} in it is not UTF-8`,
+      "File names in UTF-8. A ZIP file made on Windows often has others.",
+      "Rename the file.",
+    );
+  if (entry.kind === "failed")
+    return reject(
+      `${name} in it cannot be read (${entry.failure})`,
+      "Files and folders that you may read.",
+      `Give yourself the right to read it: chmod u+rX '${folder.replace(/\/+$/, "")}/${entry.path}'`,
     );
   if (entry.unreadable !== undefined)
     reject(

@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
+import { FAILSAFE_SCHEMA, load } from "js-yaml";
 import { isMap } from "../lib/maps";
+import { nearest } from "../lib/nearest";
+
+/** Whether numbers and booleans are made of what looks like them, or texts stay as they are written. */
+type Scalars = "converted" | "as written";
 
 /** A YAML file that cannot be read. Its message quotes nothing of the file, which may hold secrets. */
 export class UnreadableYaml extends Error {
@@ -36,10 +40,10 @@ export function bytesOf(path: string, name: string): Buffer {
  * @param name how messages call the file
  * @throws UnreadableYaml
  */
-export function parseYaml(content: Uint8Array | string, name: string): unknown {
+export function parseYaml(content: Uint8Array | string, name: string, scalars: Scalars = "converted"): unknown {
   const text = typeof content === "string" ? content : decoded(content, name);
   try {
-    return load(text);
+    return scalars === "converted" ? load(text) : load(text, { schema: FAILSAFE_SCHEMA });
   } catch (error) {
     throw unreadable(error as { reason?: string; mark?: { line?: number } }, name);
   }
@@ -49,17 +53,34 @@ export function parseYaml(content: Uint8Array | string, name: string): unknown {
  * The file of a stack: a map, with a map in `config` where it has one.
  * @throws UnreadableYaml
  */
-export function parseStackYaml(content: Uint8Array | string, name: string): Record<string, unknown> {
+export function parseStackYaml(
+  content: Uint8Array | string,
+  name: string,
+  scalars: Scalars = "converted",
+): Record<string, unknown> {
   const text = typeof content === "string" ? content : decoded(content, name);
   // A stack without configuration; the parser expects a document.
   if (text.split("\n").every((line) => /^\s*(#|$)/.test(line))) return {};
-  const file = parseYaml(text, name) ?? {};
+  const file = parseYaml(text, name, scalars) ?? {};
   const fix = "Write each key in a line of its own below “config:”, indented, such as “hermes:swapGiB: 4”.";
   if (!isMap(file)) throw new UnreadableYaml(name, "it is not a map of keys to values", fix);
   const { config } = file;
-  if (config !== undefined && config !== null && !isMap(config))
+  if (config === undefined) refuseWithoutConfig(Object.keys(file), name, fix);
+  if (config !== undefined && config !== null && config !== "" && !isMap(config))
     throw new UnreadableYaml(name, "its config is not a map of keys to values", fix);
   return file;
+}
+
+/** Top-level keys of a stack's file that the engine reads beside `config`. */
+const OF_ENGINE = ["environment", "secretsprovider", "encryptedkey", "encryptionsalt"];
+
+/** @throws UnreadableYaml where the keys stand in the place of `config`, or below a misspelling of it */
+function refuseWithoutConfig(keys: readonly string[], name: string, fix: string): void {
+  const others = keys.filter((key) => !OF_ENGINE.includes(key));
+  const meant = others.find((key) => nearest(key, ["config"]) !== undefined);
+  if (meant !== undefined)
+    throw new UnreadableYaml(name, `it has ${JSON.stringify(meant)}, not config`, `Rename “${meant}:” to “config:”.`);
+  if (others.some((key) => key.includes(":"))) throw new UnreadableYaml(name, "its keys are not below config", fix);
 }
 
 function decoded(content: Uint8Array, name: string): string {

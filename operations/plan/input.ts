@@ -63,8 +63,9 @@ export function checkInput(
   const { volumeGiB } = values;
   const place = { size: options.size ?? values["size"], region: options.region ?? values["region"] };
   const machine = readMachine(reader, { ...place, volumeGiB, swapGiB: options.swap ?? values["swapGiB"] }, catalogue);
-  const ollama = readOllama(reader, options.ollama ?? values["ollama"]);
   const chain = options.model === undefined ? namedModels(values) : [];
+  const namesLocal = chain.some((model) => model.startsWith("ollama/"));
+  const ollama = readOllama(reader, options.ollama ?? values["ollama"], namesLocal);
   const localModel = readLocalModel(reader, localModelValue(values["localModel"], options), chain);
   if (options.model !== undefined && localModel.model !== undefined) checkModel(reader, localModel.model);
   const input: PlanInput = {

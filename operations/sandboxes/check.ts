@@ -99,5 +99,8 @@ function asOption(problem: Problem, options: FileCheck["options"]): Problem {
   const set = Object.keys(options).find(
     (each) => path === each || path.startsWith(`${each}.`) || path.startsWith(`${each}[`),
   );
-  return set === undefined ? problem : { ...problem, key: `${options[set] ?? ""}${path.slice(set.length)}` };
+  if (set === undefined) return problem;
+  // An option is there to replace what the file has.
+  const fix = problem.fix.replace(/^Remove it: (hermes:\S+) is there, too\.$/, "Rename it to $1.");
+  return { ...problem, key: `${options[set] ?? ""}${path.slice(set.length)}`, fix };
 }

@@ -76,6 +76,8 @@ const remove: Step = (input, { key }) => put(input, steps(key), undefined);
 
 function renamed(input: Input, path: string[], name: string): Input {
   const value = get(input.values, path);
+  // YAML has each key once, and so does whoever follows the advice.
+  if (get(input.values, [...path.slice(0, -1), name]) !== undefined) throw new Error(`${name} is there, too`);
   return put(put(input, path, undefined), [...path.slice(0, -1), name], value);
 }
 
@@ -174,6 +176,11 @@ const STEPS: [RegExp, Step][] = [
   [/^Move it to ([\w.]+) in hermes:(\w+)\./, move],
   [/^Move \w+ one level up, and remove/, servers],
   [/^Write hermes:\w+(?:, hermes:\w+)* in its place/, upwards],
+  [
+    /^Write (\w+): (\S+) in its place/,
+    (input, { key }, [, name = "", value = ""]) =>
+      put(put(input, steps(key), undefined), [...steps(key).slice(0, -1), name], yaml(value)),
+  ],
   [/^Write hermes:region: (\w+)/, (input, _, [, region]) => put(input, ["region"], region)],
   [/^Choose one of them/, choose],
   [/^Choose another region/, (input, { key }) => put(input, steps(key), "nyc3")],

@@ -49,6 +49,7 @@ describe("a schedule", () => {
     "*:0..30",
     "03:40:30.5",
     "*:*:0..30",
+    ...["*:0/5", "5:0/20,7", "03:00:0/15", "*-*-30/1", "Mon..Mon 1:00", "Sat,Sun 1:00", "Mon,  03:00", "03:00 EST"],
   ])("comes: %s", (text) => expect(calendarFault(text, TODAY)).toBeUndefined());
 
   it.each([
@@ -69,6 +70,10 @@ describe("a schedule", () => {
     "8.5:00",
     "8..25:00",
     "UTC",
+    // As `systemd-analyze calendar` of systemd 252 has it.
+    ...["*/6:00", "*:*/5", "*-*-*/2", "*/2-*-*", "*-*,3-01", "*-*-1/100", "*:0/60", "*-*-31/1", "*-*~29", "*-*~03/7"],
+    ...["Fri..Mon 03:00", "Sun..Fri 03:00", "03:40 PST", "daily IST", "daily europe/berlin", "daily  UTC", "8..6:00"],
+    ...["daily US/Eastern", "0..24:00"],
   ])("never comes, or is none: %s", (text) => expect(calendarFault(text, TODAY)).toBeDefined());
 
   it.each([
@@ -80,6 +85,10 @@ describe("a schedule", () => {
     ["0 0 * * sun", "Sun *-*-* 00:00:00"],
     ["0 8-18 * * *", "*-*-* 08..18:00:00"],
     ["@daily", "daily"],
+    ["0 3 * * 0-5", "Mon..Fri,Sun *-*-* 03:00:00"],
+    ["0 3 * * 0-6", "*-*-* 03:00:00"],
+    ["0 3 * * 5-1", "Mon,Fri..Sun *-*-* 03:00:00"],
+    ["0 3 */2 * *", "*-*-01/2 03:00:00"],
   ])("of cron's %s is %s", (cron, calendar) => {
     expect(calendarOfCron(cron)).toBe(calendar);
     expect(calendarFault(calendar, TODAY)).toBeUndefined();

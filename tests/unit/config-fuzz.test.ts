@@ -97,7 +97,7 @@ describe("the text of a stack file", () => {
 
   it.each(["", "# nothing yet\n", "config:\n", "config: {}\n", "encryptionsalt: v1:x\n"])(
     "that holds nothing yet is read: %j",
-    (text) => expect(parseStackFile(text)).toEqual({ order: [], plainSecrets: [] }),
+    (text) => expect(parseStackFile(text)).toMatchObject({ order: [], plainSecrets: [], twice: [] }),
   );
 
   it.each(['*hun"ter2', '*hunter2"', '!hun"ter2', '!hun"t>er2 x', "!<hunter2 x", '!h!hun"ter2', "!hun[ter2"])(

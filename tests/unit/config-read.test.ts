@@ -3,7 +3,7 @@ import { checkConfig, loadCatalogue, readConfig, readSecrets, withPlainErrors, C
 import { rawConfig } from "../../config/read";
 import { parseStackFile } from "../../config/stackfile";
 import { shippedCatalogue } from "../../planner";
-import { context, hermesStack, PROJECT, secrets } from "./config-fixture";
+import { context, hermesStack, problems, PROJECT, secrets } from "./config-fixture";
 
 /** What the engine hands over: text, with lists and maps as JSON. */
 const asEngine = (values: Record<string, unknown>): Record<string, string> =>
@@ -89,6 +89,43 @@ describe("configuration from the engine", () => {
       ["Hermes:volumeGiB: Rename it to hermes:volumeGiB.", "hermess:ipv6: Rename it to hermes:ipv6."],
       ["volumeGiB", "ipv6"],
     ]);
+  });
+
+  it("takes a key without a value for none, as after its lines were commented out", () => {
+    expect(rawConfig({ "hermes:mcpServers": "", "hermes:volumeGiB": "", "hermes:ipv6": "" }, []).raw).toEqual({});
+  });
+
+  it("tells a key that stands there in two spellings, of which the engine takes any", () => {
+    const text = "config:\n  hermes:region: nyc3\n  region: fra1\n  hermes:config:size: a\n  hermes:size: b\n";
+    expect(parseStackFile(text).twice).toEqual([
+      ["hermes:region", "region"],
+      ["hermes:config:size", "hermes:size"],
+    ]);
+  });
+
+  it("knows how a value is written, which YAML makes a number of", () => {
+    const { spelling } = parseStackFile(
+      "config:\n  hermes:mcpServers:\n    x: {args: [--v, 3.10], env: {UMASK: 022}}\n",
+    );
+    expect([spelling("hermes:mcpServers.x.args[1]"), spelling("hermes:mcpServers.x.env.UMASK")]).toEqual([
+      "3.10",
+      "022",
+    ]);
+    const servers = { x: { command: "npx", args: ["--v", 3.1], env: { UMASK: 18 } } };
+    const found = problems({ mcpServers: servers }, { spelling }).map(({ key, found, fix }) => [key, found, fix]);
+    expect(found).toEqual([
+      ["hermes:mcpServers.x.args[1]", '"3.10"', 'Put it in quotes: "3.10".'],
+      ["hermes:mcpServers.x.env.UMASK", '"022"', 'Put it in quotes: UMASK: "022".'],
+    ]);
+  });
+
+  it.each([
+    ["Config:\n  hermes:region: nyc3\n", 'it has "Config", not config', "Rename “Config:” to “config:”."],
+    ["configs:\n  hermes:region: nyc3\n", 'it has "configs", not config', "Rename “configs:” to “config:”."],
+    ["hermes:region: nyc3\n", "its keys are not below config", "below “config:”"],
+  ])("is refused as a whole without config: %j", (text, wrong, fix) => {
+    expect(() => parseStackFile(text)).toThrow(wrong);
+    expect(() => parseStackFile(text)).toThrow(fix);
   });
 
   it("takes the placeholders of Pulumi.yaml for nothing", () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { readWorkspace, type Workspace } from "../../config";
 import { FILES_MAX } from "../../config/workspace";
 import { parseStackFile, readStackFile } from "../../config/stackfile";
-import { PROJECT } from "./config-fixture";
+import { ignoredIn } from "../../config/ignored-files";
+import { faults, problems, PROJECT } from "./config-fixture";
 
 describe("a workspace on disk", () => {
   let project: string;
@@ -79,6 +80,41 @@ describe("a workspace on disk", () => {
     });
   });
 
+  it("tells names that are not UTF-8, and what may not be read, in the place of a trace", () => {
+    writeFileSync(
+      Buffer.concat([Buffer.from(join(project, "w/gr")), Buffer.from([0xfc, 0xdf]), Buffer.from("e.md")]),
+      "x",
+    );
+    const { entries } = readWorkspace(project, "./w") as Workspace & { kind: "folder" };
+    expect(entries).toContainEqual({ path: "gr\ufffd\ufffde.md", kind: "failed", bytes: 0, failure: "ENOENT" });
+    const found = faults({}, { workspace: () => readWorkspace(project, "./w") });
+    expect(found).toContain('hermes:agents.main.workspace: the name "gr\ufffd\ufffde.md" in it is not UTF-8');
+    const failure = { path: "SOUL.md", kind: "failed", bytes: 0, failure: "EACCES" } as const;
+    const folder: Workspace = { kind: "folder", complete: true, entries: [failure] };
+    expect(problems({}, { workspace: () => folder }).map(({ fix }) => fix)).toContain(
+      "Give yourself the right to read it: chmod u+rX './workspace/main/SOUL.md'",
+    );
+  });
+
+  it("has its SOUL.md taken out of .hermesignore, not made anew", () => {
+    writeFileSync(join(project, "w/.hermesignore"), "*.md\n");
+    writeFileSync(join(project, "w/SOUL.md"), "x");
+    const [problem] = problems({}, { workspace: () => readWorkspace(project, "./w") });
+    expect(problem?.fix).toBe("Add a last line to ./workspace/main/.hermesignore: !SOUL.md");
+    writeFileSync(join(project, "w/.hermesignore"), "*.md\n!SOUL.md");
+    expect(problems({}, { workspace: () => readWorkspace(project, "./w") })).toEqual([]);
+  });
+
+  it("is matched against many stars at once", () => {
+    const ignored = ignoredIn(`${"*a".repeat(16)}*b\nx/**/y?/*.md\n**/z\n`);
+    expect(ignored("a".repeat(120), false)).toBe(false);
+    expect(
+      ["x/y1/a.md", "x/p/q/y1/a.md", "x/y/a.md", "x/y1/p/a.md", "z", "p/q/z", "p/az"].map((path) =>
+        ignored(path, false),
+      ),
+    ).toEqual([true, true, false, false, true, true, false]);
+  });
+
   it("is known for missing, for a file, for outside", () => {
     symlinkSync(tmpdir(), join(project, "away"));
     expect(readWorkspace(project, "nothing").kind).toBe("missing");
@@ -106,12 +142,15 @@ describe("the stack's file", () => {
       "    plain: visible",
       "    list: [1]",
     ].join("\n");
-    expect(parseStackFile(text)).toEqual({ order: ["size", "region", "secrets"], plainSecrets: ["plain", "list"] });
+    expect(parseStackFile(text)).toMatchObject({
+      order: ["size", "region", "secrets"],
+      plainSecrets: ["plain", "list"],
+    });
   });
 
   it("may have all secrets encrypted as one, or no configuration, or not be there", () => {
     expect(parseStackFile("config:\n  hermes:secrets:\n    secure: v1:abc\n").plainSecrets).toEqual([]);
-    expect(parseStackFile("encryptionsalt: x\n")).toEqual({ order: [], plainSecrets: [] });
-    expect(readStackFile(PROJECT, "no-such-stack")).toEqual({ order: [], plainSecrets: [] });
+    expect(parseStackFile("encryptionsalt: x\n")).toMatchObject({ order: [], plainSecrets: [] });
+    expect(readStackFile(PROJECT, "no-such-stack")).toMatchObject({ order: [], plainSecrets: [] });
   });
 });

@@ -1075,4 +1075,148 @@ export const WRONG_INPUTS: WrongInput[] = [
     { sources: { node: { url: "https://nodejs.org/dist/v24.21.0/node-v24.21.0-linux-x64.tar.gz" } } },
     ["hermes:sources.node.url: it is a .tar.gz, and the droplet unpacks a .tar.xz"],
   ],
+  [
+    "a key beside its right name",
+    { tailnet: { tag: "tag:hermes", Tag: "tag:other", hostname: "hermes" } },
+    ["hermes:tailnet.Tag: is not a key that hermes knows"],
+  ],
+  [
+    "a list of one under the plural of a key",
+    { tailnet: { tags: ["tag:hermes"], hostname: "hermes" } },
+    ["hermes:tailnet.tags: is not a key that hermes knows"],
+  ],
+  ["a switch in typographic quotes", { ipv6: "“false”" }, ["hermes:ipv6: it is not a boolean"]],
+  ["a switch in two kinds of quotes", { growDisk: "'true'" }, ["hermes:growDisk: it is not a boolean"]],
+  ["a number in typographic quotes", { volumeGiB: "“20”" }, ["hermes:volumeGiB: it is not a whole number"]],
+  ["a revision in thousands", { bootstrapRevision: "2k" }, ["hermes:bootstrapRevision: it is not a whole number"]],
+  [
+    "another word for ssh, with addresses",
+    { access: "public", adminCidrs: ["198.51.100.7/32"] },
+    ["hermes:access: it does not have the right form"],
+  ],
+  [
+    "ssh in capitals, without addresses",
+    { access: "SSH" },
+    ["hermes:access: it does not have the right form", 'hermes:adminCidrs: is missing, and hermes:access is "ssh"'],
+  ],
+  ...["127.0.0.1/32", "0.0.0.0/32", "224.0.0.1/32", "::1/128", "169.254.1.1/32"].map((cidr): WrongInput => [
+    `an address that no droplet sees: ${cidr}`,
+    { access: "ssh", adminCidrs: [cidr] },
+    ["hermes:adminCidrs[0]: nobody connects to the droplet from there"],
+  ]),
+  [
+    "a workspace outside, as Windows writes it",
+    { agents: { main: { workspace: "..\\\\workspace\\\\main" } } },
+    ["hermes:agents.main.workspace: it is not a folder below the project's own"],
+  ],
+  [
+    "a closed port as a number",
+    mcp({ command: "x", env: { PORT: 18789 } }),
+    ["hermes:mcpServers.tracker.env.PORT: port 18789 is the gateway's"],
+  ],
+  [
+    "the digest of another file",
+    { sources: { node: { sha256: `${"a".repeat(64)}  node-v24.21.0-linux-arm64.tar.xz` } } },
+    ["hermes:sources.node.sha256: it does not have the right form"],
+  ],
+  [
+    "a digest that is not that of the version",
+    { sources: { node: { sha256: "a".repeat(64) } } },
+    ["hermes:sources.node.sha256: it is not that of Node 24.21.0"],
+  ],
+  [
+    "a page in the place of an archive",
+    { sources: { node: { url: "https://nodejs.org/en/download" } } },
+    ["hermes:sources.node.url: it is not the address of an archive"],
+  ],
+  [
+    "an archive in the folder of another version",
+    { sources: { node: { url: "https://nodejs.org/dist/v24.20.0/node-v24.21.0-linux-x64.tar.xz" } } },
+    ["hermes:sources.node.url: it is Node 24.20.0, and hermes:node.version is 24.21.0"],
+  ],
+  ...["ollama-linux-arm64.tar.zst", "ollama-linux-amd64.tgz", "install.sh", "OllamaSetup.exe"].map(
+    (file): WrongInput => [
+      `another file of Ollama: ${file}`,
+      { sources: { ollama: { url: `https://github.com/ollama/ollama/releases/download/v{version}/${file}` } } },
+      ["hermes:sources.ollama.url: it is not the archive for linux-amd64"],
+    ],
+  ),
+  [
+    "another version of Ollama",
+    { sources: { ollama: { url: "https://mirror.example.com/v0.1.2/ollama-linux-amd64.tar.zst" } } },
+    [/^hermes:sources\.ollama\.url: it is Ollama 0\.1\.2, and hermes installs /],
+  ],
+  ...["sk-or-v1-0a1...9f3", "sk-or-v1-0a1b2c3d4e…", "sk-or-v1-****************"].map((key): WrongInput => [
+    `a key as a page shows it: ${key}`,
+    {},
+    ["hermes:secrets.openrouterApiKey: it is shortened; the whole key is needed"],
+    secret({ openrouterApiKey: key }),
+  ]),
+  [
+    "a key of a manual",
+    {},
+    ["hermes:secrets.openrouterApiKey: it is a placeholder"],
+    secret({ openrouterApiKey: "sk-or-v1-your-key-here" }),
+  ],
+  [
+    "a gateway token that is a placeholder, many times",
+    {},
+    ["hermes:secrets.gatewayToken: it is a placeholder"],
+    secret({ gatewayToken: "change-me-change-me-change-me-change-me" }),
+  ],
+  [
+    "a command in typographic quotes",
+    mcp({ command: "“npx”", args: ["-y", "x"] }),
+    ["hermes:mcpServers.tracker.command: it does not have the right form"],
+  ],
+  [
+    "an option with a typographic dash",
+    mcp({ command: "npx", args: ["—port"] }),
+    ["hermes:mcpServers.tracker.args[0]: it has a typographic dash or quotes"],
+  ],
+  [
+    "a program of Windows",
+    mcp({ command: "npx.cmd", args: ["-y", "x"] }),
+    ["hermes:mcpServers.tracker.command: it is a program of Windows, and the droplet runs Linux"],
+  ],
+  [
+    "a shell of Windows",
+    mcp({ command: "cmd", args: ["/c", "npx", "-y", "x"] }),
+    ["hermes:mcpServers.tracker.command: it is a program of Windows, and the droplet runs Linux"],
+  ],
+  [
+    "a header that no header can be",
+    mcp({ url: "https://mcp.example.com/", headers: { "X-Name": "“ada”" } }),
+    ["hermes:mcpServers.tracker.headers.X-Name: it has characters that no header can have"],
+  ],
+  ...[
+    "napi_0123456789abcdef0123456789",
+    "tvly-0123456789abcdef0123",
+    "GOCSPX-0123456789abcdef01234",
+    "sk_test_0123456789abcdef01",
+    "glsa_0123456789abcdef0123_ab12",
+  ].map((token): WrongInput => [
+    `a token of ${token.slice(0, 5)} in an argument`,
+    mcp({ command: "npx", args: [token] }),
+    ["hermes:mcpServers.tracker.args[0]: it holds what looks like an access token or a private key"],
+  ]),
+  ["an image for another processor", { image: "debian-13-arm64" }, ["hermes:image: it does not have the right form"]],
+  ...["my..backups", "my-backups-"].map((bucket): WrongInput => [
+    `a bucket that no service has: ${bucket}`,
+    endpoint(to.endpoint, bucket),
+    ["hermes:backup.to.bucket: it does not have the right form"],
+    withBucket,
+  ]),
+  ...["https://cloud.digitalocean.com/spaces/my-backups", "https://digitaloceanspaces.com"].map((url): WrongInput => [
+    `an endpoint for people: ${url}`,
+    endpoint(url),
+    ["hermes:backup.to.endpoint: it is an address for people, not the one of the service"],
+    withBucket,
+  ]),
+  [
+    "a schedule in another time zone's letters",
+    backup({ schedule: "03:40 PST" }),
+    ["hermes:backup.schedule: PST is not a time zone"],
+    withBucket,
+  ],
 ];

@@ -124,7 +124,7 @@ describe("the comment", () => {
     expect(comments[0]?.body).toContain("It did not come up");
     expect(comments[0]?.body).not.toContain("sk-or");
     expect(await commentAccess("pr-7", { ok: true, value: created }, env)).toBe("https://git.example/c");
-    expect(comments[0]?.body).toContain("`hermes tunnel --stack sandbox-pr-7`");
+    expect(comments[0]?.body).toContain("`./hermes tunnel --stack sandbox-pr-7`");
     expect(comments[0]?.body).toContain("2026-11-28 12:00 UTC");
     await commentGone("pr-7", env);
     expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining("It is gone")]);
