@@ -1,4 +1,3 @@
-import { createServer, type Server } from "node:net";
 import { Client } from "ssh2";
 import { isExpected, wrongKey, type ExpectedKey } from "./host-key";
 
@@ -38,32 +37,6 @@ export async function runOverSsh(
   } finally {
     client.end();
   }
-}
-
-/** Opens a local port that leads to one on the droplet's loopback, until the server is closed. */
-export async function openTunnel(
-  target: SshTarget,
-  ports: { local: number; remote: number },
-): Promise<{ server: Server; closed: Promise<void> }> {
-  const client = await connectSsh(target);
-  const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
-  const server = createServer((socket) => {
-    client.forwardOut("127.0.0.1", socket.remotePort ?? 0, "127.0.0.1", ports.remote, (error, stream) => {
-      if (error) return void socket.destroy(error);
-      socket.on("error", () => stream.destroy());
-      stream.on("error", () => socket.destroy());
-      socket.pipe(stream).pipe(socket);
-    });
-  });
-  server.once("close", () => client.end());
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(ports.local, "127.0.0.1", resolve);
-  }).catch((error: unknown) => {
-    client.end();
-    throw error;
-  });
-  return { server, closed };
 }
 
 /** @throws HostKeyError when another key is shown than the target's */

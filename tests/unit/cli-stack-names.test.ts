@@ -120,7 +120,7 @@ beforeAll(() => {
       return stdout;
     },
   }));
-  const ssh = { runOverSsh: lost, openTunnel: lost, streamOverSsh: lost, shellOverSsh: lost };
+  const ssh = { runOverSsh: lost, connectSsh: lost, streamOverSsh: lost, shellOverSsh: lost };
   jest.doMock("../../lib/ssh/connection", () => ssh);
   jest.doMock("../../lib/ssh/stream", () => ({ ...ssh, INTERRUPTED: 130 }));
   jest.doMock("../../gateway/status", () => ({ gatewayStatus: lost }));

@@ -6,7 +6,6 @@ import { runSsh } from "../../cli/ssh";
 import { gatewayStatus } from "../../gateway/status";
 import { CommandError, EXIT } from "../../lib/output";
 import { giveHostKey } from "../../lib/ssh/adopt";
-import { openTunnel } from "../../lib/ssh/connection";
 import { publicKeyOf } from "../../lib/ssh/public-key";
 import { runBackup } from "../../operations/backups/backup";
 import { sendBackup } from "../../operations/backups/restore";
@@ -17,6 +16,7 @@ import { runPairApprove, runPairDevices, runPairList } from "../../operations/pa
 import type { Reach } from "../../operations/stack/reach";
 import { hermesApply, type Surroundings } from "../../operations/stack/surroundings";
 import { OUTPUTS, SECRETS } from "../fixtures/operated-stack";
+import { runTunnel } from "../../operations/tunnel";
 import { SshHost } from "../fixtures/ssh-host";
 
 const PROJECT = join(__dirname, "../..");
@@ -65,7 +65,7 @@ const COMMANDS: Record<string, () => Promise<unknown>> = {
   "restore --verify": () => sendBackup(reach(), "/dev/null", SECRETS.gatewayToken, { verbs: "restore --verify" }),
   "rotate deployKey": () => hermesApply(reach(), "stage deploy-key", { stdin: publicKeyOf(newKey("next")) }),
   "rotate hostKey": () => giveHostKey(reach(), newKey("next")),
-  tunnel: () => openTunnel(reach(), { local: 0, remote: 18789 }),
+  tunnel: () => runTunnel({ port: "18789" }, surroundings()),
 };
 
 describe("a machine that shows another host key and lets everybody in", () => {
