@@ -87,12 +87,15 @@ async function writeStack(options: InitOptions, secrets: Record<string, string>,
 async function inNewStack(stack: string, write: () => Promise<void>): Promise<void> {
   const path = pathOf(stack);
   const before = existsSync(path) ? readFileSync(path) : undefined;
+  const selected = await runPulumi(["stack", "--show-name"]);
   // Outside of what is undone: it also fails if the stack exists after all.
   await pulumiOutput(["stack", "init", stack]);
   try {
     await write();
   } catch (error) {
     await runPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", stack]);
+    // The engine selected the new one, and deselected it with its removal.
+    if (selected.code === 0) await runPulumi(["stack", "select", selected.stdout.trim()]);
     if (before === undefined) rmSync(path, { force: true });
     else writeFileSync(path, before);
     throw error;

@@ -6,6 +6,7 @@ import { asMap } from "../../lib/maps";
 import { stackName } from "../../lib/names";
 import { CommandError, EXIT } from "../../lib/output";
 import { pulumiOutput } from "../../lib/pulumi";
+import { removeStack } from "../../lib/remove-stack";
 import { setConfig } from "../../lib/set-config";
 import { missingStackFile, pathOf, projectFolder, stackFile, stacksWithFile } from "../stack/project";
 import type { SandboxStack } from "../sweep/sandboxes";
@@ -118,11 +119,9 @@ export async function removeSandbox(
   });
   // Last, and after the lease: whoever sweeps takes a lease without its stack for lost.
   if (isThere)
-    await pulumiOutput(["stack", "rm", "--yes", "--force", "--remove-backups", "--stack", stack]).catch(
-      async (error: Error) => {
-        if (await hasStack(stack)) throw notRemoved(name, error.message);
-      },
-    );
+    await removeStack(stack, projectFolder()).catch(async (error: Error) => {
+      if (await hasStack(stack)) throw notRemoved(name, error.message);
+    });
   for (const path of [pathOf(stack), `${pathOf(stack)}.new`]) rmSync(path, { force: true });
   await removeProgram(stack);
 }

@@ -96,7 +96,10 @@ asRoot("hermes sandbox", () => {
   });
 
   it("removes it without a trace", async () => {
+    const selected = (await world.pulumi("stack", "--show-name")).output.trim();
+    expect(selected).toBe("hermes");
     fine(await world.hermes("sandbox", "destroy", "one"));
+    expect((await world.pulumi("stack", "--show-name")).output.trim()).toBe(selected);
     expect(world.traces()).toEqual({});
   });
 

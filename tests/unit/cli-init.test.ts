@@ -17,20 +17,29 @@ const world = {
   unreadable: false,
   /** The call that fails. */
   broken: "",
+  selected: undefined as string | undefined,
 };
 
 function pulumi(args: string[]): Answer {
   const [what, how, name = ""] = args;
   const stack = world.stacks[args[args.indexOf("--stack") + 1] ?? ""];
   if (world.broken !== "" && args.join(" ").includes(world.broken)) return failed("error: broken");
-  if (how === "select") return name in world.stacks ? done("") : failed(`error: no stack named '${name}' found`);
+  if (how === "select") {
+    if (!(name in world.stacks)) return failed(`error: no stack named '${name}' found`);
+    world.selected = name;
+    return done("");
+  }
   if (what === "stack" && how === "init") {
     if (name in world.stacks) return failed(`error: stack '${name}' already exists`);
     world.stacks[name] = { config: {}, secrets: {} };
+    world.selected = name;
     writeFileSync(`Pulumi.${name}.yaml`, "encryptionsalt: v1:x\n");
     return done("");
   }
+  if (what === "stack" && how === "--show-name")
+    return world.selected === undefined ? failed("error: no stack selected") : { ...done(""), stdout: world.selected };
   if (what === "stack" && how === "rm") {
+    world.selected = undefined;
     delete world.stacks[args[args.indexOf("--stack") + 1] ?? ""];
     return done("");
   }
@@ -72,7 +81,7 @@ beforeEach(() => {
   writeFileSync(join(folder, "Pulumi.yaml"), "name: hermes\n");
   process.chdir(folder);
   process.env["OPENROUTER_API_KEY"] = KEY;
-  Object.assign(world, { stacks: {}, written: [], unreadable: false, broken: "" });
+  Object.assign(world, { stacks: {}, written: [], unreadable: false, broken: "", selected: undefined });
 });
 afterEach(() => {
   process.chdir(cwd);
@@ -206,6 +215,13 @@ describe("hermes init", () => {
     world.broken = "hermes:secrets.deployKey";
     expect((await fails({ stack: "t1" })).message).toContain("broken");
     expect([world.stacks, readFileSync("Pulumi.t1.yaml", "utf8")]).toEqual([{}, "config: {}\n"]);
+  });
+
+  it("leaves the stack selected that was, where a new one did not come to be", async () => {
+    world.stacks["other"] = { config: {}, secrets: {} };
+    [world.selected, world.broken] = ["other", "hermes:secrets.deployKey"];
+    expect((await fails({ stack: "t1" })).message).toContain("broken");
+    expect(world.selected).toBe("other");
   });
 
   it("says what is wrong with a stack's file, and quotes none of it", async () => {
