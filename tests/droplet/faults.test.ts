@@ -24,7 +24,7 @@ async function check(name: string): Promise<Check> {
 
 /** Types every command of a fix that begins with hermes, as it stands there; resolves with what they printed. */
 async function type(fix = ""): Promise<string> {
-  const commands = fix.split(/; then |; |, then |: /).filter((part) => part.startsWith("hermes ssh "));
+  const commands = fix.split(/; then |; |, then |: /).filter((part) => part.startsWith("./hermes ssh "));
   expect(commands).not.toEqual([]);
   let printed = "";
   // What restarts the droplet takes its own connection along.
@@ -69,7 +69,7 @@ describe("a full volume", () => {
     await project.droplet(`mkdir -p ${FILLER}; { ${fill}; } 2>/dev/null; df /srv/hermes >&2`);
     editSoul();
     await refused(
-      /\/var\/lib\/openclaw cannot be written: the disk is full\. Make room \(hermes doctor says where\)/,
+      /\/var\/lib\/openclaw cannot be written: the disk is full\. Make room \(.\/hermes doctor says where\)/,
       3,
     );
   });

@@ -39,7 +39,7 @@ export function summary(finished: readonly Finished[], facts: RunFacts): string 
       `${finished.length - failed.length} converged, ${failed.length} did not. ` +
       `Orphans: none but an unspent auth key (ends within the hour) in ${left}.`,
     "",
-    "| command | failure | cases | same command again | after `pulumi cancel` | after `hermes sweep` | not |",
+    "| command | failure | cases | same command again | after `pulumi cancel` | after `./hermes sweep` | not |",
     "| --- | --- | --: | --: | --: | --: | --: |",
     ...rows,
     ...(failed.length === 0
