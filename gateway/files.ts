@@ -120,7 +120,8 @@ export function applyProgram(): Record<string, string> {
 function scripts(): Record<string, BundleFile> {
   const names = [
     ...["agent-setup.sh", "agent-ssh.sh", "empty-caches.sh", "gateway-start.sh", "gateway-stop.sh", "grow-volume.sh"],
-    ...["has-room.sh", "install-node.sh", "swap.sh", "show-workspaces.mjs", "wait-ready.sh", "with-secrets.sh"],
+    ...["has-room.sh", "install-node.sh", "reserve-space.sh", "swap.sh", "show-workspaces.mjs", "wait-ready.sh"],
+    "with-secrets.sh",
   ];
   return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, programFile(name)]));
 }

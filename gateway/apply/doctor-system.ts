@@ -101,7 +101,16 @@ const volume: Check = async ({ host, applied }) => {
     );
   const readOnly = wanted.filter((path) => !isWritable(host, last(path) as Mount));
   if (readOnly.length > 0) return fail(`read-only: ${readOnly.join(", ")}`, REMOUNT);
-  return ok("mounted, writable");
+  const isReserved =
+    last(VOLUME_MOUNT)
+      ?.options.split(",")
+      .some((option) => /^resuid=[1-9]/.test(option)) === true;
+  if (!isReserved)
+    return warn(
+      "mounted, writable; no space is reserved for the gateway, and an agent can fill it",
+      "./hermes ssh systemctl restart hermes-workspaces hermes-agent",
+    );
+  return ok("mounted, writable; a part of it is the gateway's alone");
 };
 
 interface Space {

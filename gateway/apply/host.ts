@@ -130,9 +130,21 @@ function run(command: string, args: string[], options: RunOptions = {}): Promise
 function disk(path: string): Disk {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory() !== true && path !== "/") return disk(dirname(path));
-  const { bavail, bsize, files, ffree } = statfsSync(path);
+  const { bavail, bfree, bsize, files, ffree } = statfsSync(path);
   const freeFiles = files > 0 ? { freeFiles: ffree } : {};
-  return { device: statSync(path).dev, free: bavail * bsize, ...freeFiles, writable: isWritable(path) };
+  const { dev: device } = statSync(path);
+  const blocks = isReservedForGateway(device) ? bfree : bavail;
+  return { device, free: blocks * bsize, ...freeFiles, writable: isWritable(path) };
+}
+
+/** Whether root and the gateway's account may write where other accounts find the disk full: reserve-space.sh. */
+function isReservedForGateway(device: number): boolean {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  const reserving = lines.filter((line) => /,resuid=[1-9]/.test(line.slice(line.indexOf(" - "))));
+  return reserving.some((line) => {
+    const target = line.split(" ")[4] ?? "";
+    return statSync(target, { throwIfNoEntry: false })?.dev === device;
+  });
 }
 
 /** open(2)'s O_TMPFILE on Linux: a file without a name, gone when it is closed. */

@@ -6,8 +6,11 @@ set -euo pipefail
 readonly ROOM=$((16 << 20))
 
 main() {
-  local probe
-  [ "$(df --output=avail --block-size=1 . | tail -n 1)" -ge "$ROOM" ] || return 1
+  local free size probe format='%a %S'
+  # Of the blocks that are kept for this account, too; see reserve-space.sh.
+  [[ ",$(findmnt --noheadings --output OPTIONS --target .)," != *,resuid="$(id -u)",* ]] || format='%f %S'
+  read -r free size < <(stat --file-system --format "$format" .)
+  [ $((free * size)) -ge "$ROOM" ] || return 1
   # By writing: after an error of the disk it is mounted as "rw" all the same.
   probe=$(mktemp .probe.XXXXXX 2>/dev/null) && rm "$probe"
 }

@@ -54,6 +54,41 @@ describe("the gateway's account", () => {
   });
 });
 
+describe("an agent that takes all the space of the volume", () => {
+  const agents = `${WORKSPACES}/main/taken`;
+  // In steps: the last blocks are not one piece.
+  const TAKE = `mkdir taken; for mib in 4096 1024 256 64 16 4 1; do
+    while fallocate -l $mib"M" taken/$RANDOM$RANDOM 2>/dev/null; do :; done; done; head -c 4M /dev/zero >taken/rest; df -h .`;
+
+  afterAll(() => project.droplet(`rm -rf ${agents}`));
+
+  it("is refused a tenth of it, in which the gateway goes on working, and the doctor names the folder", async () => {
+    await asAgentsCommand(`cd /run/hermes-agent/*/workspace && { ${TAKE}; }`).catch(() => undefined);
+    await expect(asAgentsCommand("cd /run/hermes-agent/*/workspace && head -c 1M /dev/zero >more")).rejects.toThrow(
+      /No space left on device/,
+    );
+    expect(
+      await asGateway(
+        "head -c 100M /dev/zero >/var/lib/openclaw/state-of-a-turn && rm /var/lib/openclaw/state-of-a-turn && echo written",
+      ),
+    ).toBe("written");
+    succeeded(await project.onStack("status", "--agent-turn"));
+    const { stdout } = await project.onStack("doctor", "--json");
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; level: string; found: string }[] };
+    expect(checks.find(({ name }) => name === "free space")).toMatchObject({
+      level: "fail",
+      found: expect.stringContaining("most of it in /srv/hermes/openclaw/workspaces/main") as string,
+    });
+    expect(checks.find(({ name }) => name === "volume")?.level).toBe("ok");
+  });
+
+  it("keeps a gateway from starting no more than it keeps one from running", async () => {
+    await project.droplet("systemctl restart openclaw-gateway");
+    await project.gatewayReady();
+    succeeded(await project.up());
+  });
+});
+
 describe("a command of hermes-apply in the gateway's account", () => {
   const RECIPIENT = "age1e7kyr42glc42q9zwna7k2hplklncuz0cn4rltxmgs78jpxjh5sfqfczrdr";
   /** Prints the commands of its own account that a process sees, and into whose file system it gets. */

@@ -65,7 +65,7 @@ describe("a full volume", () => {
 
   it("refuses an edit, names the disk, and leaves the gateway as it is", async () => {
     // In two steps: the last blocks are not one piece.
-    const fill = `fallocate -l "$(df --output=avail -B1 /srv/hermes | tail -1)" ${FILLER}/a; head -c 1G /dev/zero >${FILLER}/b`;
+    const fill = `fallocate -l "$(df --output=avail -B1 /srv/hermes | tail -1)" ${FILLER}/a; head -c 2G /dev/zero >${FILLER}/b`;
     await project.droplet(`mkdir -p ${FILLER}; { ${fill}; } 2>/dev/null; df /srv/hermes >&2`);
     editSoul();
     await refused(

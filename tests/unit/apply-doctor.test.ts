@@ -59,7 +59,7 @@ describe("a healthy droplet", () => {
       "free space": "/ 40.0 GiB free of 50.0 GiB, volume 9.0 GiB free of 10.0 GiB",
       memory: "1.1 GiB available of 2.0 GiB",
       "node key": "does not expire",
-      volume: "mounted, writable",
+      volume: "mounted, writable; a part of it is the gateway's alone",
     });
     expect(found).not.toHaveProperty("certificate");
   });
