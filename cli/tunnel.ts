@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { GATEWAY_PORT, runTunnel } from "../operations/tunnel";
+import { GATEWAY_PORT } from "../lib/private-ports";
+import { runTunnel } from "../operations/tunnel";
 
 export function addTunnelCommand(hermes: Command): void {
   hermes

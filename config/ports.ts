@@ -1,7 +1,8 @@
+import { GATEWAY_PORT, OLLAMA_PORT } from "../lib/private-ports";
 import type { Reader } from "./reader";
 
 /** The gateway's and Ollama's ports: reachable on loopback only, so no configuration may speak of them. */
-const CLOSED_PORTS: Readonly<Record<string, string>> = { "18789": "the gateway", "11434": "Ollama" };
+const CLOSED_PORTS: Readonly<Record<string, string>> = { [GATEWAY_PORT]: "the gateway", [OLLAMA_PORT]: "Ollama" };
 
 /** Keys whose values are digits of another kind. */
 const OTHER_NUMBERS =
@@ -22,7 +23,7 @@ export function checkPorts(reader: Reader, key: string, value: unknown): void {
     key,
     value,
     `port ${port} is ${CLOSED_PORTS[port]}'s`,
-    "Ports 18789 (the gateway) and 11434 (Ollama) answer on the droplet's loopback only, and nothing else uses them.",
+    `Ports ${GATEWAY_PORT} (the gateway) and ${OLLAMA_PORT} (Ollama) answer on the droplet's loopback only, and nothing else uses them.`,
     `Write another port${inQuotes}; from your machine reach the gateway by the tunnel that \`pulumi stack output tunnel\` shows.`,
   );
 }

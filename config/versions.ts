@@ -109,7 +109,6 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
   refuseDigestOfAnother(reader, `${key}.sha256`, sha256, {
     ...{ digests: NODE_DIGESTS, name: "Node", versionKey: "hermes:node.version", version },
     ...{ what: `The SHA-256 of node-v${version}-linux-x64.tar.xz`, unknown: shasums(version) },
-    isOfficial: url === DEFAULTS.nodeUrl,
   });
   return { url: url ?? "", sha256: sha256 ?? "" };
 }
@@ -181,8 +180,6 @@ interface Digested {
   what: string;
   /** What to do if hermes does not know the digest of the version. */
   unknown: string;
-  /** The archive is the one that hermes knows the digest of: a mirror may have an archive of its own. */
-  isOfficial?: boolean;
 }
 
 /** A digest that was left behind would be found out on the droplet only. A mirror may have an archive of its own. */
@@ -190,14 +187,11 @@ function refuseDigestOfAnother(reader: Reader, key: string, sha256: string | und
   const { digests, name, versionKey, version, what, unknown } = of;
   const other = Object.keys(digests).find((each) => each !== version && digests[each] === sha256);
   const known = digests[version];
-  const isWrong = of.isOfficial === true && known !== undefined && sha256 !== undefined && sha256 !== known;
-  if (other === undefined && !isWrong) return;
+  if (other === undefined) return;
   reader.reject(
     key,
     sha256,
-    other === undefined
-      ? `it is not that of ${name} ${version}`
-      : `it is that of ${name} ${other}, and ${versionKey} is ${version}`,
+    `it is that of ${name} ${other}, and ${versionKey} is ${version}`,
     `${what}${known === undefined ? "" : `: ${known}`}.`,
     known === undefined ? unknown : KNOWN_DIGEST,
   );

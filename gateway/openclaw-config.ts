@@ -1,18 +1,9 @@
 import type { HermesConfig, McpServerConfig, SecretReference } from "../config/types";
+import { AGENT_SSH_PORT, GATEWAY_PORT } from "../lib/private-ports";
 import type { LocalModelPlan } from "../planner/types";
 import { chainOf, ownChainOf } from "./model-chain";
 import { openrouterRow } from "./model-rows";
-import {
-  AGENT_ACCOUNT,
-  AGENT_KEYS_DIR,
-  AGENT_ROOT,
-  AGENT_SSH_PORT,
-  GATEWAY_PORT,
-  HELPERS_DIR,
-  OLLAMA_URL,
-  secretPath,
-  workspacePath,
-} from "./paths";
+import { AGENT_ACCOUNT, AGENT_KEYS_DIR, AGENT_ROOT, HELPERS_DIR, OLLAMA_URL, secretPath, workspacePath } from "./paths";
 import { isReference, providerName, secretVariable, usedModels } from "./secret-names";
 
 /**

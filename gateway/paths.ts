@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { OLLAMA_PORT } from "../lib/private-ports";
 
 /** Where things are on the droplet. The bootstrap makes the accounts and directories, hermes-apply the files. */
 export const OPENCLAW_CONFIG = "/etc/openclaw/openclaw.json";
@@ -8,13 +9,11 @@ export const HELPERS_DIR = "/usr/local/lib/hermes";
 
 /** The account in which the agents' commands run. Its own sshd listens on loopback, for the gateway's key only. */
 export const AGENT_ACCOUNT = "agent";
-export const AGENT_SSH_PORT = 2222;
 /** The agents' workspaces as that account sees them, one mount per agent. */
 export const AGENT_ROOT = "/run/hermes-agent";
 export const AGENT_KEYS_DIR = "/etc/openclaw/agent-ssh";
 
-export const GATEWAY_PORT = 18789;
-export const OLLAMA_URL = "http://127.0.0.1:11434";
+export const OLLAMA_URL = `http://127.0.0.1:${OLLAMA_PORT}`;
 
 export const secretPath = (name: string): string => `${SECRETS_DIR}/${name}`;
 export const workspacePath = (agent: string): string => `${WORKSPACES_DIR}/${agent}`;

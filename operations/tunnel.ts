@@ -1,11 +1,10 @@
 import { CommandError, EXIT } from "../lib/output";
+import { GATEWAY_PORT } from "../lib/private-ports";
 import { connectSsh } from "../lib/ssh/connection";
 import { keepTunnel } from "../lib/ssh/tunnel";
 import { wholeNumber } from "./stack/input";
 import { selected, type StackOptions } from "./stack/reach";
 import { here, type Surroundings } from "./stack/surroundings";
-
-export const GATEWAY_PORT = 18789;
 
 export interface TunnelOptions extends StackOptions {
   port: string;

@@ -1,10 +1,8 @@
 import ipaddr from "ipaddr.js";
 import { addresses, parseCidr, WIDEST, type Cidr, type Family } from "../config/cidrs";
 import { asMap } from "../lib/maps";
+import { PRIVATE_PORTS } from "../lib/private-ports";
 import { isUnknown, listOf, UNKNOWN, type Finding, type PolicyResource, type Rule } from "./types";
-
-/** Ports that are never reachable from outside: OpenClaw's gateway and Ollama. */
-const PRIVATE_PORTS = [18789, 11434];
 
 const FIREWALL = "digitalocean:index/firewall:Firewall";
 const LOAD_BALANCER = "digitalocean:index/loadBalancer:LoadBalancer";
@@ -17,7 +15,7 @@ interface Inbound {
 
 export const closedPorts: Rule = {
   name: "closed-ports",
-  says: "18789 and 11434 are in no inbound rule, and no load balancer leads there.",
+  says: `${PRIVATE_PORTS.slice(0, -1).join(", ")} and ${PRIVATE_PORTS.at(-1)} are in no inbound rule, and no load balancer leads there.`,
   one: (resource) => [
     ...inboundOf(resource).flatMap(exposedPorts),
     ...(resource.type === LOAD_BALANCER ? listOf(resource.props["forwardingRules"]).flatMap(forwardedPorts) : []),

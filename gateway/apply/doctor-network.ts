@@ -9,7 +9,7 @@ import { OPENCLAW_CONFIG } from "./places.ts";
 import type { Applied } from "./store.ts";
 
 /** Gateway, the agents' sshd, Ollama: on loopback, or nowhere. */
-const PRIVATE_PORTS = [18789, 2222, 11434];
+export const PRIVATE_PORTS = [18789, 2222, 11434];
 const AGENT_UID = 2102;
 const NFTABLES = "/etc/hermes/nftables.nft";
 

@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { GATEWAY_PORT } from "../private-ports";
 
 /** What a host is expected to show: an OpenSSH public key line, or the fingerprint of a key (`SHA256:…`). */
 export type ExpectedKey = string;
@@ -39,7 +40,7 @@ export const tunnelCommand = (host: string, publicLine: string): string =>
   [
     "ssh -N -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null",
     `-o KnownHostsCommand='/bin/echo %H ${publicLine}'`,
-    `-L 18789:127.0.0.1:18789 root@${host}`,
+    `-L ${GATEWAY_PORT}:127.0.0.1:${GATEWAY_PORT} root@${host}`,
   ].join(" ");
 
 /** A host was refused for the key that it shows. Nothing was sent to it. */

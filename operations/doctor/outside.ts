@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { PRIVATE_PORTS } from "../../lib/private-ports";
 import type { StackOutputs } from "../stack/reach";
 import { fail, ok, warn, type Check } from "./checks";
 
@@ -51,8 +52,6 @@ function skew({ time }: Diagnosis, now: number): Check {
   return warn(name, found, "one of the two is wrong: ./hermes ssh timedatectl timesync-status, and timedatectl here");
 }
 
-/** The gateway, the agents' sshd, Ollama; and SSH, where the tailnet is the way in. */
-const PRIVATE_PORTS = [18789, 2222, 11434];
 const DIAL_MS = 2500;
 
 export type Dial = (address: string, port: number) => Promise<boolean>;
@@ -74,6 +73,7 @@ export const dial: Dial = (address, port) =>
 export async function exposure({ droplet, tunnel }: StackOutputs, dials: Dial): Promise<Check> {
   const name = "exposure";
   const overSsh = tunnel.trim().endsWith(`@${droplet.ipv4}`);
+  // And SSH, where the tailnet is the way in.
   const ports = overSsh ? PRIVATE_PORTS : [22, ...PRIVATE_PORTS];
   const addresses = [droplet.ipv4, droplet.ipv6].filter((address): address is string => Boolean(address));
   const tried = addresses.flatMap((address) => ports.map((port) => ({ address, port })));

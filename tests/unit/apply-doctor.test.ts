@@ -1,10 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { md, pki } from "node-forge";
-import { doctor } from "../../gateway/apply/doctor.ts";
 import { backupFinding } from "../../gateway/apply/doctor-hermes.ts";
-import { largestOf } from "../../gateway/apply/doctor-system.ts";
 import { readListeners } from "../../gateway/apply/doctor-network.ts";
+import { largestOf } from "../../gateway/apply/doctor-system.ts";
+import { doctor } from "../../gateway/apply/doctor.ts";
 import { status } from "../../gateway/apply/status.ts";
 import { LISTENERS, Patient, RULES, TOKEN, unitSays } from "../fixtures/apply-patient.ts";
 

@@ -15,8 +15,8 @@ import { runLogs } from "../../operations/logs";
 import { runPairApprove, runPairDevices, runPairList } from "../../operations/pair";
 import type { Reach } from "../../operations/stack/reach";
 import { hermesApply, type Surroundings } from "../../operations/stack/surroundings";
-import { OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 import { runTunnel } from "../../operations/tunnel";
+import { OUTPUTS, SECRETS } from "../fixtures/operated-stack";
 import { SshHost } from "../fixtures/ssh-host";
 
 const PROJECT = join(__dirname, "../..");

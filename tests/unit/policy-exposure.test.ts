@@ -9,6 +9,7 @@ const from = (rule: object) => firewall({ protocol: "tcp", sourceAddresses: ["19
 describe("closed-ports", () => {
   it.each([
     ["18789"],
+    ["2222"],
     ["11434"],
     [18789],
     ["1-65535"],
@@ -55,7 +56,7 @@ describe("closed-ports", () => {
     fc.assert(
       fc.property(port, port, (a, b) => {
         const [low, high] = a < b ? [a, b] : [b, a];
-        const holds = [18789, 11434].some((one) => low <= one && one <= high);
+        const holds = [18789, 2222, 11434].some((one) => low <= one && one <= high);
         expect(broken([from({ portRange: `${low}-${high}` })])).toEqual(holds ? ["closed-ports"] : []);
       }),
     );

@@ -1,14 +1,14 @@
 // `hermes tunnel` through an SSH server that refuses, hangs up, and comes back.
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
-import type { Reach } from "../../operations/stack/reach";
-import { connectSsh } from "../../lib/ssh/connection";
-import { keepTunnel } from "../../lib/ssh/tunnel";
-import { HostKeyError } from "../../lib/ssh/host-key";
-import { newKey } from "../../operations/init/init";
-import { runTunnel } from "../../operations/tunnel";
 import { EXIT } from "../../lib/output";
-import { SshHost } from "../fixtures/ssh-host";
+import { connectSsh } from "../../lib/ssh/connection";
+import { HostKeyError } from "../../lib/ssh/host-key";
+import { keepTunnel } from "../../lib/ssh/tunnel";
 import { waitFor } from "../../localcloud/network";
+import { newKey } from "../../operations/init/init";
+import type { Reach } from "../../operations/stack/reach";
+import { runTunnel } from "../../operations/tunnel";
+import { SshHost } from "../fixtures/ssh-host";
 
 const KEY = newKey("deploy");
 
