@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { GATEWAY_PORT } from "../lib/private-ports";
-import { runTunnel } from "../operations/tunnel";
+import { runTunnel, type TunnelOptions } from "../operations/tunnel";
 
 export function addTunnelCommand(hermes: Command): void {
   hermes
@@ -8,5 +8,5 @@ export function addTunnelCommand(hermes: Command): void {
     .description("Forward a local port to the gateway until interrupted; reconnects when the connection is lost")
     .option("--stack <name>", "name of the stack; default: the selected one")
     .option("--port <port>", "local port", String(GATEWAY_PORT))
-    .action((options) => runTunnel(options));
+    .action((options: TunnelOptions) => runTunnel(options));
 }
