@@ -12,6 +12,7 @@ import { addPlanCommand } from "./plan";
 import { addReportCommand } from "./report";
 import { addRotateCommand } from "./rotate";
 import { addSandboxCommands } from "./sandbox";
+import { addSecretCommands } from "./secret";
 import { addSshCommand } from "./ssh";
 import { addStatusCommand } from "./status";
 import { addSweepCommand } from "./sweep";
@@ -42,6 +43,7 @@ export function program(): Command {
   addPairCommands(hermes);
   addUpgradeCommand(hermes);
   addRotateCommand(hermes);
+  addSecretCommands(hermes);
   addBackupCommands(hermes);
   addPlanCommand(hermes);
   addSweepCommand(hermes);

@@ -128,7 +128,7 @@ account() {
 }
 
 # The volume's, if there is one: it is the one that the stack knows. A key made by this droplet is exchanged at the first
-# contact (remote/adopt.ts), also on the volume.
+# contact (lib/ssh/adopt.ts), also on the volume.
 keep_host_keys() {
   local key=ssh_host_ed25519_key kept=/srv/hermes/ssh
   install -d -m 0700 "$kept"

@@ -21,6 +21,8 @@ const COMMANDS: Record<string, string[]> = {
   "pair devices": [],
   upgrade: ["--check"],
   rotate: ["gatewayToken"],
+  "secret set": ["openrouterApiKey"],
+  "secret list": [],
   backup: ["--to-bucket"],
   "backup list": [],
   restore: ["--from-bucket", "latest"],

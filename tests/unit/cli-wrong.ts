@@ -57,6 +57,10 @@ export const WRONG_COMMANDS: WrongCommand[] = [
   value("--channel", "pair", "list", "--channel", "Telegram"),
   value("--channel", "pair", "list", "--channel", "@me"),
   usage("<code>|'code'", "pair", "approve"),
+  // secret
+  argument("<name>", 2, "secret", "set", "secrets.githubToken"),
+  { args: ["secret", "set", "it's"], flag: "<name>", code: 1 },
+  usage("<name>|'name'", "secret", "set"),
   // upgrade, rotate
   usage("--check", "upgrade"),
   argument("<secret>", 1, "rotate", "deploykey"),
