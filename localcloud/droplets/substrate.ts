@@ -280,10 +280,14 @@ export class ContainerSubstrate extends EventEmitter<DropletEvents> implements S
       return said?.word === "running" || !this.isOn(id) ? (said ?? { word: "off" as const, value: -1 }) : undefined;
     });
     if (state.word === "running") return;
+    // The log goes with the lab.
+    const said = readFileSync(logOf(this.lab, processName(id)), "utf8")
+      .trim()
+      .split("\n")
+      .slice(-5)
+      .join("\n  ");
     await this.cleanUp(id);
-    throw new Error(
-      `droplet ${id} did not start (systemd-nspawn ended with ${state.value}); see ${logOf(this.lab, processName(id))}`,
-    );
+    throw new Error(`droplet ${id} did not start (systemd-nspawn ended with ${state.value}):\n  ${said}`);
   }
 
   private async pullPlug(id: number): Promise<void> {
