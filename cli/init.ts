@@ -25,7 +25,14 @@ async function runInit(options: InitOptions): Promise<void> {
       ["stack", result.stack],
       ["secrets set", list(result.set)],
       ["secrets kept", list(result.kept)],
+      ...(result.set.includes("backupKey") ? [keepCopy(result.stack)] : []),
       ["next", "set DIGITALOCEAN_TOKEN and the Tailscale credentials, then: pulumi up"],
     ])}\n`,
   );
 }
+
+/** Without that key nobody can read a backup, and the stack's passphrase may be lost with this machine. */
+const keepCopy = (stack: string): [string, string] => [
+  "keep a copy",
+  `of the key that opens your backups, elsewhere: pulumi config get --path hermes:secrets.backupKey --stack ${stack}`,
+];

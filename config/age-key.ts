@@ -1,5 +1,5 @@
 // age's keys (age-encryption.org/v1): bech32 (BIP 173) around 32 bytes of X25519.
-import { createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 
 const LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
@@ -7,6 +7,23 @@ const CHECKSUM_LENGTH = 6;
 
 /** Whether a text is an age recipient whose checksum is right. */
 export const isAgeRecipient = (text: string): boolean => text.startsWith("age1") && decode("age", text) !== undefined;
+
+/** Both halves of a key. */
+export interface AgeKeyPair {
+  /** AGE-SECRET-KEY-1…, a secret. */
+  identity: string;
+  /** age1…, for everybody. */
+  recipient: string;
+}
+
+/** As age-keygen makes one. */
+export function newAgeKeyPair(): AgeKeyPair {
+  const secret = randomBytes(32);
+  return {
+    identity: encode("age-secret-key-", secret).toUpperCase(),
+    recipient: encode("age", publicKey(secret)),
+  };
+}
 
 /** The recipient (age1…) of an identity (AGE-SECRET-KEY-1…); undefined if the text is not a valid identity. */
 export function recipientOf(identity: string): string | undefined {

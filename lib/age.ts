@@ -1,24 +1,8 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { Writable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import { CommandError, EXIT } from "./output";
-
-/** Both halves of a key, as age (age-encryption.org) writes them. */
-export interface KeyPair {
-  /** AGE-SECRET-KEY-1…, a secret. */
-  identity: string;
-  /** age1…, for everybody. */
-  recipient: string;
-}
-
-/** @returns undefined where there is no age on this machine */
-export function newKeyPair(): KeyPair | undefined {
-  const made = spawnSync("age-keygen", { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  const identity = /^AGE-SECRET-KEY-1\w+$/m.exec(made.stdout ?? "")?.[0];
-  const recipient = /\bage1\w+/.exec(`${made.stderr ?? ""}${made.stdout ?? ""}`)?.[0];
-  return identity === undefined || recipient === undefined ? undefined : { identity, recipient };
-}
 
 /**
  * Decrypts a file into a stream. The identity reaches age on its standard input.

@@ -82,7 +82,7 @@ async function recipientOf(options: StackOptions, io: Surroundings): Promise<str
   const { recipient } = await configOf(io, "hermes:backup", options).catch((): Record<string, unknown> => ({}));
   if (typeof recipient === "string" && isRecipient(recipient)) return recipient;
   throw new CommandError(
-    "hermes:backup.recipient is not set: backups are encrypted for it. Install age, and make the key: ./hermes init",
+    "hermes:backup.recipient is not set: backups are encrypted for it. Make the key: ./hermes init",
     EXIT.input,
   );
 }

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { utils } from "ssh2";
+import { newAgeKeyPair } from "../../config/age-key";
 import { secretProblem } from "../../config/secrets";
-import { newKeyPair } from "../../lib/age";
 import { asMap } from "../../lib/maps";
 import { CommandError, EXIT } from "../../lib/output";
 import { pulumiOutput, runPulumi } from "../../lib/pulumi";
@@ -61,7 +61,7 @@ export async function init(options: InitOptions): Promise<{ stack: string; set: 
   const values = await newSecrets(wanted, present, new Set(options.rotate));
   // The secret half of a recipient may be kept elsewhere. A new pair would make backups that its owner cannot open.
   const hasRecipient = asMap(config["hermes:backup"])["recipient"] !== undefined;
-  const pair = present.has("backupKey") || hasRecipient ? undefined : newKeyPair();
+  const pair = present.has("backupKey") || hasRecipient ? undefined : newAgeKeyPair();
   const write = (): Promise<void> =>
     writeStack(options, { ...values, ...(pair && { backupKey: pair.identity }) }, pair?.recipient);
   await (isNew ? inNewStack(stack, write) : write());
@@ -79,7 +79,7 @@ async function writeStack(options: InitOptions, secrets: Record<string, string>,
     await setConfig(onStack, "hermes:telegram.ownerId", options.telegramOwner, ["--path", "--type", "string"]);
   for (const [name, value] of Object.entries(secrets))
     await setConfig(onStack, `hermes:secrets.${name}`, value, ["--path", "--secret"]);
-  // Both halves together. Without age on this machine there is no pair, and backups are refused until there is one.
+  // Both halves together.
   if (recipient !== undefined) await setConfig(onStack, "hermes:backup.recipient", recipient, ["--path"]);
 }
 

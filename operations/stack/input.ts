@@ -127,12 +127,16 @@ export function newFile(flag: string, value: string): string {
   });
 }
 
-/** The file is the old one or the new one, whatever happens between. */
+/**
+ * The file is the old one or the new one, whatever happens between. What is no file (`/dev/stdout`, a pipe) is written to:
+ * a new file in its place would take a device away from the whole machine.
+ */
 export function writeWhole(flag: string, file: string, text: string): void {
   const draft = `${fileToWrite(flag, file)}.${process.pid}.tmp`;
+  const isFile = statusOf(file)?.isFile() ?? true;
   try {
-    writeFileSync(draft, text);
-    renameSync(draft, file);
+    writeFileSync(isFile ? draft : file, text);
+    if (isFile) renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });
     throw wrongValue(flag, file, {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
-import { newKeyPair, type KeyPair } from "../../lib/age";
+import { newAgeKeyPair, type AgeKeyPair } from "../../config/age-key";
 import { labCredentials } from "../../localcloud/credentials";
 import { BUCKET, OBJECT_STORE } from "../../localcloud/services";
 import { buildNodeDist } from "../../localcloud/services/node-dist";
@@ -133,12 +133,11 @@ describe("an edit of SOUL.md", () => {
 const BUCKET_OF_THE_LAB = { endpoint: `https://${OBJECT_STORE}`, region: "nyc3", bucket: BUCKET };
 
 /** The secrets that go with a bucket, and a recipient with its secret half: the others are refused. */
-async function giveBucket(): Promise<KeyPair> {
+async function giveBucket(): Promise<AgeKeyPair> {
   const { s3KeyId, s3Secret } = labCredentials(project.lab);
   await project.setSecret("backupS3KeyId", s3KeyId);
   await project.setSecret("backupS3Secret", s3Secret);
-  const pair = newKeyPair();
-  if (pair === undefined) throw new Error("age-keygen is missing");
+  const pair = newAgeKeyPair();
   await project.setSecret("backupKey", pair.identity);
   return pair;
 }

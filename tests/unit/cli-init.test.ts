@@ -73,7 +73,8 @@ beforeAll(() => {
   };
   jest.doMock("../../lib/pulumi", () => ({ ...actual, runPulumi, pulumiOutput }));
   const pair = { identity: "AGE-SECRET-KEY-1X", recipient: "age1x" };
-  jest.doMock("../../lib/age", () => ({ newKeyPair: () => pair }));
+  const ageKey = jest.requireActual<object>("../../config/age-key");
+  jest.doMock("../../config/age-key", () => ({ ...ageKey, newAgeKeyPair: () => pair }));
   init = jest.requireActual<typeof import("../../operations/init/init")>("../../operations/init/init").init;
 });
 beforeEach(() => {

@@ -134,7 +134,7 @@ beforeAll(() => {
       return Promise.resolve([]);
     },
   }));
-  jest.doMock("../../lib/age", () => ({ newKeyPair: () => undefined, proveEncrypted: lost, decrypt: lost }));
+  jest.doMock("../../lib/age", () => ({ proveEncrypted: lost, decrypt: lost }));
   jest.doMock("../../operations/sandboxes/engine", () => ({
     engineStack: lost,
     EngineError: Error,
