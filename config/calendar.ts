@@ -1,5 +1,7 @@
 // systemd's calendar events (systemd.time(7)), read as far as a schedule needs them, and cron's five fields.
 
+import { zones } from "./time-zones.json";
+
 const SHORTHANDS: Readonly<Record<string, string>> = {
   minutely: "*-*-* *:*:00",
   hourly: "*-*-* *:00:00",
@@ -20,13 +22,6 @@ const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 
 /** An event with a time zone after it; systemd takes one blank there. */
 const ZONED = /^(.*\S) ([A-Za-z]{2,5}|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
-
-/** Of the names without a slash, those that every system has. A weekday or `PST` is none. */
-const PLAIN_ZONES = ["UTC", "GMT", "EST", "MST", "HST", "CET", "EET", "MET", "WET"];
-
-/** Regions that Debian's tzdata has; US/… and Canada/… are in a package of their own. */
-const REGION =
-  /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(\/[A-Z][\w+-]*)+$/;
 
 type Test = (value: number) => boolean;
 
@@ -54,16 +49,9 @@ export function calendarFault(text: string, today: Date): string | undefined {
 const always: Test = () => true;
 const everyDay: DateTest = { year: always, month: always, day: always, fromEnd: false };
 
-/** In the spelling of the system's files: systemd compares their names letter by letter. */
-function isTimeZone(zone: string): boolean {
-  if (!zone.includes("/")) return PLAIN_ZONES.includes(zone);
-  if (!REGION.test(zone)) return false;
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: zone }) instanceof Intl.DateTimeFormat;
-  } catch {
-    return false;
-  }
-}
+/** Names that every Debian has: systemd looks for a file of that name, letter by letter. Older names are in another package. */
+const isTimeZone = (zone: string): boolean =>
+  /^utc$/i.test(zone) || /^Etc\/(UTC|GMT([+-]\d{1,2})?)$/.test(zone) || zones.includes(zone);
 
 /** Monday is the first day: systemd takes no range that begins later than it ends. */
 function weekdayTest(text: string): Test | undefined {

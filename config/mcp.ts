@@ -212,17 +212,25 @@ const argumentFault = (text: string, before: unknown): string | undefined =>
     ? "it is a credential in plain text"
     : undefined);
 
+const TYPOGRAPHIC = "it has a typographic dash or quotes";
+
+/** Without the dashes and quotes of word processors and telephones, as in `—port` and `“text”`. */
+function asTyped(arg: string): string {
+  const dashed = arg.replace(/^[\u2010-\u2015]([a-z]$|[a-z]=)/i, "-$1").replace(/^[\u2010-\u2015]/, "--");
+  return /[\u2018-\u201f]/.test(dashed) ? bare(dashed) : dashed;
+}
+
 /** Every process of the droplet can read arguments, so no secret may be in one, and hermes puts none there. */
 function readArgument(reader: Reader, key: string, arg: unknown, before: unknown): string {
   const allowed = "A text on one line without credentials: every process on the droplet can see it.";
-  // As a word processor or a telephone writes --port, and "text".
-  const typed = typeof arg === "string" ? arg.replace(/^[\u2010-\u2015]/, "--") : "";
-  if (typeof arg === "string" && (typed !== arg || (bare(arg) !== arg.trim() && /[\u2018-\u201f]/.test(arg)))) {
-    const plain = bare(typed);
-    reader.reject(key, arg, "it has a typographic dash or quotes", allowed, `Write ${JSON.stringify(plain)}.`);
+  const plain = typeof arg === "string" ? asTyped(arg) : undefined;
+  const wrong = plain === undefined ? undefined : argumentFault(plain.trim(), before);
+  if (wrong === undefined && plain !== undefined && plain !== arg) {
+    const fix = reader.isHidden(plain) ? "Write it with plain characters." : `Write ${JSON.stringify(plain)}.`;
+    // Of the plain text it is known whether it is a secret.
+    reader.reject(key, reader.isHidden(plain) ? plain : arg, TYPOGRAPHIC, allowed, fix);
     return "";
   }
-  const wrong = typeof arg === "string" ? argumentFault(arg.trim(), before) : undefined;
   if (wrong === undefined)
     return reader.text(key, arg, { allowed, fix: "Write the argument as a text.", empty: true, blanks: true }) ?? "";
   reader.problems.push({
@@ -278,8 +286,10 @@ function readValues(
     const read = readValue(reader, place, entry, raw, refer);
     if (what === "a header" && typeof read === "string" && !/^[\t\x20-\x7e]*$/.test(read)) {
       const plain = bare(read);
-      const fix = /^[\t\x20-\x7e]*$/.test(plain) ? `Write ${JSON.stringify(plain)}.` : "Write it in ASCII.";
-      reader.reject(place, read, "it has characters that no header can have", "ASCII, on one line.", fix);
+      const isRight = /^[\t\x20-\x7e]*$/.test(plain) && !reader.isHidden(plain) && !isCredential(entry, plain);
+      const fix = isRight ? `Write ${JSON.stringify(plain)}.` : "Write it in ASCII.";
+      const found = reader.isHidden(plain) ? plain : read;
+      reader.reject(place, found, "it has characters that no header can have", "ASCII, on one line.", fix);
     }
     if (read !== undefined) values[entry] = read;
   }

@@ -50,8 +50,8 @@ export class Reader {
   /** Keys whose value is of the wrong kind, or stands under a misspelt name: nothing is known of what is below them. */
   readonly #unread: string[] = [];
 
-  /** Keys where a number or boolean stands in the place of a text. */
-  readonly #converted = new Set<string>();
+  /** What was told of keys where a number or boolean stands in the place of a text. */
+  readonly #converted = new Map<string, Problem>();
 
   /**
    * @param secrets values that must never be printed, whatever key they were found under
@@ -84,7 +84,8 @@ export class Reader {
 
   /** Takes back that YAML made a number or boolean of a key's text; false where that was not told. */
   withdrawConverted(key: string): boolean {
-    const at = this.#converted.has(key) ? this.problems.findIndex((problem) => problem.key === key) : -1;
+    const told = this.#converted.get(key);
+    const at = told === undefined ? -1 : this.problems.indexOf(told);
     if (at >= 0) this.problems.splice(at, 1);
     return at >= 0;
   }
@@ -132,7 +133,7 @@ export class Reader {
     const list: unknown = map[name];
     const [entry] = Array.isArray(list) && list.length === 1 ? (list as unknown[]) : [];
     // tags: [tag:hermes], where one text is wanted.
-    const isOne = meant === name.replace(/s$/, "") && typeof entry === "string" && !this.#isHidden(entry);
+    const isOne = meant === name.replace(/s$/, "") && typeof entry === "string" && !this.isHidden(entry);
     const renamed = isOne ? `Write ${meant}: ${asYaml(entry)} in its place.` : `Rename it to ${meant}.`;
     const fix = meant === undefined ? "Remove it." : isTwice ? `Remove it: ${meant} is there, too.` : renamed;
     this.add(key, "is not a key that hermes knows", `Known here: ${known.join(", ")}.`, fix);
@@ -145,7 +146,7 @@ export class Reader {
     const fix =
       quoted !== undefined && Array.isArray(quoted.value)
         ? withoutQuotes(quoted.text)
-        : entry !== "" && isEntry?.(entry) === true && !this.#isHidden(entry)
+        : entry !== "" && isEntry?.(entry) === true && !this.isHidden(entry)
           ? `Write a list: [${JSON.stringify(entry)}].`
           : `Write a list, such as ${example}.`;
     this.setUnread(key);
@@ -157,7 +158,7 @@ export class Reader {
   #written(value: unknown): { text: string; value: unknown } | undefined {
     if (typeof value !== "string") return undefined;
     const text = value.trim().replace(/^(["'])([[{].*[\]}])\1$/s, "$2");
-    if (!/^[[{]/.test(text) || this.#isHidden(text)) return undefined;
+    if (!/^[[{]/.test(text) || this.isHidden(text)) return undefined;
     try {
       const written = JSON.parse(text) as unknown;
       return hidesCredential(written) ? undefined : { text, value: written };
@@ -180,9 +181,10 @@ export class Reader {
       const scalar = plain === undefined ? undefined : (this.spelling(key) ?? plain);
       const quoted = scalar !== undefined && isRight(scalar, rule);
       const fix = quoted ? `Put it in quotes: ${key.endsWith("]") ? "" : `${lastName(key)}: `}"${scalar}".` : rule.fix;
-      this.#converted.add(key);
       const found = scalar === plain ? value : scalar;
       this.reject(key, found, `YAML reads it as a ${kind}, and a text is expected`, rule.allowed, fix);
+      const told = this.problems.at(-1);
+      if (told !== undefined) this.#converted.set(key, told);
       return undefined;
     }
     if (/\p{Cc}/u.test(value)) {
@@ -197,14 +199,15 @@ export class Reader {
       value,
       wrong,
       rule.allowed,
-      meant === undefined || this.#isHidden(meant)
+      meant === undefined || this.isHidden(meant)
         ? rule.fix
         : `${rule.isKey === true ? "Rename it to" : "Write"} ${asYaml(meant)}.`,
     );
     return undefined;
   }
 
-  #isHidden(text: string): boolean {
+  /** Whether a text may not be printed. */
+  isHidden(text: string): boolean {
     return this.show(text) === "[secret]";
   }
 

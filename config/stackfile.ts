@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { asMap } from "../lib/maps";
-import { bytesOf, parseStackYaml } from "./yaml-file";
+import { bytesOf, parseStackYaml, parseYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */
 export interface StackFile {
@@ -42,7 +42,13 @@ export function parseStackFile(content: Uint8Array | string, name = "the stack's
 
 /** The file's texts and numbers, none of them converted. */
 function spellingIn(content: Uint8Array | string, name: string): StackFile["spelling"] {
-  const config = asMap(parseStackYaml(content, name, "as written")["config"]);
+  let config: Record<string, unknown>;
+  try {
+    config = asMap(asMap(parseYaml(content, name, "as written"))["config"]);
+  } catch {
+    // A tag, as in `!!int 4`, needs the conversion: then the values are shown as they were read.
+    return () => undefined;
+  }
   const values = Object.fromEntries(
     Object.entries(config).flatMap(([full, value]) => {
       const key = hermesKey(full);

@@ -53,20 +53,16 @@ export function parseYaml(content: Uint8Array | string, name: string, scalars: S
  * The file of a stack: a map, with a map in `config` where it has one.
  * @throws UnreadableYaml
  */
-export function parseStackYaml(
-  content: Uint8Array | string,
-  name: string,
-  scalars: Scalars = "converted",
-): Record<string, unknown> {
+export function parseStackYaml(content: Uint8Array | string, name: string): Record<string, unknown> {
   const text = typeof content === "string" ? content : decoded(content, name);
   // A stack without configuration; the parser expects a document.
   if (text.split("\n").every((line) => /^\s*(#|$)/.test(line))) return {};
-  const file = parseYaml(text, name, scalars) ?? {};
+  const file = parseYaml(text, name) ?? {};
   const fix = "Write each key in a line of its own below “config:”, indented, such as “hermes:swapGiB: 4”.";
   if (!isMap(file)) throw new UnreadableYaml(name, "it is not a map of keys to values", fix);
   const { config } = file;
   if (config === undefined) refuseWithoutConfig(Object.keys(file), name, fix);
-  if (config !== undefined && config !== null && config !== "" && !isMap(config))
+  if (config !== undefined && config !== null && !isMap(config))
     throw new UnreadableYaml(name, "its config is not a map of keys to values", fix);
   return file;
 }

@@ -17,21 +17,17 @@ export async function runTunnel(options: TunnelOptions, io: Surroundings = here(
     allowed: "A port of this machine: a number from 1 to 65535.",
   });
   const say = (line: string): void => void io.stderr.write(`${line}\n`);
-  let isFirst = true;
-  const connect = async () => {
-    // A new droplet has another address, which the stack's outputs know.
-    const reach = await io.connect(options).catch((error: unknown) => {
-      throw isFirst ? error : new Error(String(error));
-    });
-    isFirst = false;
-    return await connectSsh(reach);
-  };
+  // A new droplet has another address, which the stack's outputs know.
+  const connect = async () => await connectSsh(await io.connect(options));
   const onListening = (): void => {
     const stack = selected(options).map((each) => ` ${each}`);
     say(`http://127.0.0.1:${local}/ forwards to the gateway; press Ctrl-C to stop`);
     say(`to log in, add #token=TOKEN to it: pulumi stack output gatewayToken --show-secrets${stack.join("")}`);
   };
-  await keepTunnel(connect, { local, remote: GATEWAY_PORT, say, onListening, signal: io.interrupted() }).catch(
+  // Of the stack itself, not of the way to it; without a droplet one may be on its way.
+  const isLasting = (error: unknown): boolean => error instanceof CommandError && error.code === EXIT.input;
+  const signal = io.interrupted();
+  await keepTunnel(connect, { local, remote: GATEWAY_PORT, say, onListening, isLasting, signal }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error instanceof CommandError) throw error;
       if (error.code === "EADDRINUSE") throw portTaken(local);

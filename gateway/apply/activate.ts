@@ -146,7 +146,7 @@ export async function activate(host: Host, wanted: Activation, options: Activate
     const refusal = applied.config === undefined ? await refusalOf(host, staged, applied) : undefined;
     return rollBack(host, journal, reply, scrub(refusal ?? uncommitted), scrub);
   }
-  // What is committed is done. AppliedState that could not be closed are closed by the next run, which finds the journal.
+  // What is committed is done. Records that could not be closed are closed by the next run, which finds the journal.
   const open = attempt(() => finish(host));
   if (open !== undefined) host.say(`done, but not booked yet: ${open}`);
   await retireOllama(host, staged.config);

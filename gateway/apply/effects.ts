@@ -70,6 +70,7 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
         [AGENT, AGENT_WORKSPACES].some((unit) => ofUnit(path, unit)) ||
         path.startsWith("/etc/hermes-agent/") ||
         path.endsWith("/agent-setup.sh") ||
+        path.endsWith("/reserve-space.sh") ||
         path.endsWith("/show-workspaces.mjs"),
     ),
     backupTimer: any((path) => ofUnit(path, BACKUP_TIMER)),

@@ -133,18 +133,21 @@ function disk(path: string): Disk {
   const { bavail, bfree, bsize, files, ffree } = statfsSync(path);
   const freeFiles = files > 0 ? { freeFiles: ffree } : {};
   const { dev: device } = statSync(path);
-  const blocks = isReservedForGateway(device) ? bfree : bavail;
-  return { device, free: blocks * bsize, ...freeFiles, writable: isWritable(path) };
+  const free = isReservedForGateway(device) ? Math.max(0, bfree * bsize - EXT4_OWN_BYTES) : bavail * bsize;
+  return { device, free, ...freeFiles, writable: isWritable(path) };
 }
+
+/** What ext4 keeps for its own tables, whoever writes: 4096 blocks; `f_bfree` of statfs(2) counts them. */
+const EXT4_OWN_BYTES = 4096 * 4096;
 
 /** Whether root and the gateway's account may write where other accounts find the disk full: reserve-space.sh. */
 function isReservedForGateway(device: number): boolean {
+  // As the kernel takes a device's number apart; see makedev(3).
+  const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  const reserving = lines.filter((line) => /,resuid=[1-9]/.test(line.slice(line.indexOf(" - "))));
-  return reserving.some((line) => {
-    const target = line.split(" ")[4] ?? "";
-    return statSync(target, { throwIfNoEntry: false })?.dev === device;
-  });
+  return lines.some(
+    (line) => line.split(" ")[2] === `${major}:${minor}` && /,resuid=[1-9]/.test(line.slice(line.indexOf(" - "))),
+  );
 }
 
 /** open(2)'s O_TMPFILE on Linux: a file without a name, gone when it is closed. */

@@ -4,7 +4,7 @@
 # Exit status: 0 done (or was), 1 not, reason on stderr.
 set -euo pipefail
 
-readonly WANTED=/etc/hermes/volume MOUNT=/srv/hermes TRIES=30
+readonly WANTED=/etc/hermes/volume MOUNT=/srv/hermes RESERVE=/usr/local/lib/hermes/reserve-space.sh TRIES=30
 
 main() {
   local gib device said left=$TRIES
@@ -17,6 +17,8 @@ main() {
     sleep 1
   done
   said=$(resize2fs "$device" 2>&1) || fail "$(refused "$device" "$gib" "$said")"
+  # It grew with the file system, beyond its largest size.
+  [ ! -x "$RESERVE" ] || "$RESERVE"
 }
 
 # What hermes-apply passes on is 500 characters: docs/faults.md has the rest.

@@ -3,14 +3,16 @@
 set -euo pipefail
 
 # Bytes. The same as SPARE_BYTES in gateway/apply/tree.ts.
-readonly ROOM=$((16 << 20))
+readonly ROOM=$((16 << 20)) EXT4_OWN=$((4096 * 4096))
 
 main() {
-  local free size probe format='%a %S'
-  # Of the blocks that are kept for this account, too; see reserve-space.sh.
-  [[ ",$(findmnt --noheadings --output OPTIONS --target .)," != *,resuid="$(id -u)",* ]] || format='%f %S'
+  local free size probe room=$ROOM format='%a %S'
+  # Of the blocks that are kept for this account, too (reserve-space.sh), but not of ext4's own, which are counted there.
+  if [[ ",$(findmnt --noheadings --output OPTIONS --target .)," = *,resuid="$(id -u)",* ]]; then
+    format='%f %S' room=$((ROOM + EXT4_OWN))
+  fi
   read -r free size < <(stat --file-system --format "$format" .)
-  [ $((free * size)) -ge "$ROOM" ] || return 1
+  [ $((free * size)) -ge "$room" ] || return 1
   # By writing: after an error of the disk it is mounted as "rw" all the same.
   probe=$(mktemp .probe.XXXXXX 2>/dev/null) && rm "$probe"
 }

@@ -1,7 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "ssh2";
-import { HostKeyError } from "./host-key";
 
 export interface TunnelOptions {
   /** Port on this machine's loopback; 0: any. */
@@ -14,6 +13,8 @@ export interface TunnelOptions {
   onListening: (port: number) => void;
   /** Ends the tunnel. */
   signal: AbortSignal;
+  /** Whether no later attempt can succeed: the stack is gone, for example. @default never */
+  isLasting?: (error: unknown) => boolean;
   /**
    * How long a lost connection is tried again.
    * @default 600000, which a droplet's replacement fits in
@@ -32,17 +33,25 @@ const LONGEST_DELAY_MS = 15_000;
  * droplet, a laptop that slept) is made again; the local port stays open meanwhile, and what connects to it is closed.
  *
  * @param connect logs in to the droplet, wherever it is by then
- * @throws Error when the port is taken (code EADDRINUSE), the first login fails, or no later one succeeds in time;
- *   HostKeyError when another machine answers, without a second attempt
+ * @throws Error when the port is taken (code EADDRINUSE), the first login fails, or no later one succeeds in time: then with
+ *   the last reason, HostKeyError among them. A new droplet shows a key of its own until it has the stack's, and nothing is
+ *   sent to it meanwhile.
  */
 export async function keepTunnel(connect: () => Promise<Client>, options: TunnelOptions): Promise<void> {
   const { local, onListening, say, signal } = options;
-  const tunnel = new Tunnel(await connect(), options);
+  // One listener for the whole life of the tunnel, however often it connects.
+  const aborted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const first = await unlessAborted(connect(), aborted);
+  if (first === undefined) return;
+  const tunnel = new Tunnel(first, options);
   try {
     onListening(await tunnel.listen(local));
-    while (await tunnel.isLost(signal)) {
+    while (await tunnel.isLost(aborted)) {
       say("the connection to the droplet was lost; reconnecting");
-      const client = await reconnected(connect, options);
+      const client = await reconnected(connect, options, aborted);
       if (client === undefined) return;
       tunnel.use(client);
       say("connected again");
@@ -52,20 +61,33 @@ export async function keepTunnel(connect: () => Promise<Client>, options: Tunnel
   }
 }
 
-/** Undefined where the signal came first. */
-async function reconnected(connect: () => Promise<Client>, options: TunnelOptions): Promise<Client | undefined> {
-  const { patienceMs = PATIENCE_MS, firstDelayMs = FIRST_DELAY_MS, signal } = options;
-  const end = Date.now() + patienceMs;
+/** Undefined where the signal came first. Waits, not the clock, are counted: a laptop may sleep for the night. */
+async function reconnected(
+  connect: () => Promise<Client>,
+  options: TunnelOptions,
+  aborted: Promise<undefined>,
+): Promise<Client | undefined> {
+  const { patienceMs = PATIENCE_MS, firstDelayMs = FIRST_DELAY_MS, signal, isLasting = () => false } = options;
+  let waited = 0;
   for (let wait = firstDelayMs; !signal.aborted; wait = Math.min(2 * wait, LONGEST_DELAY_MS)) {
     await delay(wait, undefined, { signal }).catch(() => undefined);
+    waited += wait;
     if (signal.aborted) return undefined;
     try {
-      return await connect();
+      return await unlessAborted(connect(), aborted);
     } catch (error) {
-      if (error instanceof HostKeyError || Date.now() >= end) throw error;
+      if (signal.aborted) return undefined;
+      if (isLasting(error) || waited >= patienceMs) throw error;
     }
   }
   return undefined;
+}
+
+/** A login that comes too late is ended. */
+async function unlessAborted(login: Promise<Client>, aborted: Promise<undefined>): Promise<Client | undefined> {
+  const first = await Promise.race([login, aborted]);
+  if (first === undefined) void login.then((client) => client.end()).catch(() => undefined);
+  return first;
 }
 
 class Tunnel {
@@ -84,7 +106,8 @@ class Tunnel {
 
   listen(port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
+      // Also later: without a listener an error of the server would end the program.
+      this.#server.on("error", reject);
       this.#server.listen(port, "127.0.0.1", () => {
         const address = this.#server.address();
         resolve(typeof address === "object" && address !== null ? address.port : port);
@@ -94,15 +117,13 @@ class Tunnel {
 
   use(client: Client): void {
     this.#client = client;
+    this.#isRefused = false;
   }
 
-  /** Resolves when the connection is lost: true; or when the signal comes: false. */
-  isLost(signal: AbortSignal): Promise<boolean> {
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve(false);
-      signal.addEventListener("abort", () => resolve(false), { once: true });
-      this.#client.once("close", () => resolve(true));
-    });
+  /** Resolves when the connection is lost: true; or when the tunnel is to end: false. */
+  async isLost(aborted: Promise<undefined>): Promise<boolean> {
+    const lost = new Promise<true>((resolve) => this.#client.once("close", () => resolve(true)));
+    return (await Promise.race([lost, aborted])) === true;
   }
 
   close(): void {
@@ -119,8 +140,10 @@ class Tunnel {
     const { remote } = this.#options;
     try {
       this.#client.forwardOut("127.0.0.1", socket.remotePort ?? 0, "127.0.0.1", remote, (error, stream) => {
-        this.#tell(error !== undefined);
+        // Without a reason it is the connection that ended, which is told where it is noticed.
+        if (error === undefined || "reason" in error) this.#tell(error !== undefined);
         if (error !== undefined) return void socket.destroy();
+        if (socket.destroyed) return void stream.destroy();
         socket.once("close", () => stream.destroy());
         stream.on("error", () => socket.destroy());
         stream.once("close", () => socket.destroy());

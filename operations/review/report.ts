@@ -100,7 +100,7 @@ function headline({ stack: name }: ReportInput, { level, line }: Verdict, stack:
   return `> [!${ALERT[level]}]\n> ${line}\n\nStack ${code(name)}: ${state}.`;
 }
 
-/** At a summaryTable, and in words. */
+/** At a glance, and in words. */
 function understood({ input, stack, outcome, exposure, said }: Parts): Section[] {
   const cost = costOf(stack, input.catalogue);
   return [whole(summaryTable({ stack, outcome, exposure, cost, memory: input.memory })), ...meaning(outcome, said)];

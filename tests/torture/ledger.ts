@@ -24,7 +24,7 @@ export class Ledger {
     this.calls.length = 0;
   }
 
-  /** AppliedState the next of that name. */
+  /** Records the next of that name. */
   enter(name: string): { call: PassedCall; kind?: Strike["kind"] } {
     const call: PassedCall = { name, nth: this.calls.filter((one) => one.name === name).length + 1 };
     this.calls.push(call);

@@ -78,10 +78,10 @@ async function survives(seed: number): Promise<void> {
   fs.rmSync(join(machine.root, "/var/lib/hermes"), { recursive: true, force: true });
   const host = machine.host();
   expect((await apply(host, { workspace })).code).toBe(0);
-  const mutations = attack(hostile, 1 + Math.floor(random() * 5));
-  const where = { seed, mutations };
+  const attacks = attack(hostile, 1 + Math.floor(random() * 5));
+  const where = { seed, attacks };
 
-  const act = (): void => void mutations.push(...attack(hostile, 1).map((deed) => `meanwhile: ${deed}`));
+  const act = (): void => void attacks.push(...attack(hostile, 1).map((deed) => `meanwhile: ${deed}`));
   const during =
     random() < 0.5
       ? <T>(work: () => Promise<T>) => meanwhile(random, act, work)
@@ -95,7 +95,7 @@ async function survives(seed: number): Promise<void> {
   const applied = await during(() => apply(host, NEXT));
   expect({ ...where, code: applied.code, error: applied.reply.error }).toEqual({ ...where, code: 0, error: undefined });
   expect(await answers()).toEqual(well);
-  if (mutations.every((deed) => !deed.startsWith("meanwhile")))
+  if (attacks.every((deed) => !deed.startsWith("meanwhile")))
     expect({ ...where, soul: machine.read(`${WORKSPACE}/SOUL.md`) }).toEqual({ ...where, soul: "next\n" });
   await during(() => recover(host));
   const found = await during(() => status(host, { agentTurn: false }));

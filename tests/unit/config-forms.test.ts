@@ -49,7 +49,8 @@ describe("a schedule", () => {
     "*:0..30",
     "03:40:30.5",
     "*:*:0..30",
-    ...["*:0/5", "5:0/20,7", "03:00:0/15", "*-*-30/1", "Mon..Mon 1:00", "Sat,Sun 1:00", "Mon,  03:00", "03:00 EST"],
+    ...["*:0/5", "5:0/20,7", "03:00:0/15", "*-*-30/1", "Mon..Mon 1:00", "Sat,Sun 1:00", "Mon,  03:00", "03:00 utc"],
+    ...["03:00 Asia/Kolkata", "03:00 Etc/GMT-3", "daily America/Argentina/Buenos_Aires"],
   ])("comes: %s", (text) => expect(calendarFault(text, TODAY)).toBeUndefined());
 
   it.each([
@@ -73,7 +74,8 @@ describe("a schedule", () => {
     // As `systemd-analyze calendar` of systemd 252 has it.
     ...["*/6:00", "*:*/5", "*-*-*/2", "*/2-*-*", "*-*,3-01", "*-*-1/100", "*:0/60", "*-*-31/1", "*-*~29", "*-*~03/7"],
     ...["Fri..Mon 03:00", "Sun..Fri 03:00", "03:40 PST", "daily IST", "daily europe/berlin", "daily  UTC", "8..6:00"],
-    ...["daily US/Eastern", "0..24:00"],
+    ...["daily US/Eastern", "0..24:00", "daily Europe/BERLIN", "daily America/New_york", "daily Asia/Calcutta"],
+    ...["03:00 EST"],
   ])("never comes, or is none: %s", (text) => expect(calendarFault(text, TODAY)).toBeDefined());
 
   it.each([

@@ -119,6 +119,11 @@ describe("configuration from the engine", () => {
     ]);
   });
 
+  it.each(["config:\n  hermes:swapGiB: !!int 4\n", "config: ~\n", "config: null\n", "---\n"])(
+    "knows no spelling where a value has a type of its own, and reads the file: %j",
+    (text) => expect(parseStackFile(text).spelling("hermes:swapGiB")).toBeUndefined(),
+  );
+
   it.each([
     ["Config:\n  hermes:region: nyc3\n", 'it has "Config", not config', "Rename “Config:” to “config:”."],
     ["configs:\n  hermes:region: nyc3\n", 'it has "configs", not config', "Rename “configs:” to “config:”."],

@@ -1170,6 +1170,21 @@ export const WRONG_INPUTS: WrongInput[] = [
     ["hermes:mcpServers.tracker.args[0]: it has a typographic dash or quotes"],
   ],
   [
+    "an option of one letter with a typographic dash",
+    mcp({ command: "npx", args: ["–y", "x"] }),
+    ["hermes:mcpServers.tracker.args[0]: it has a typographic dash or quotes"],
+  ],
+  [
+    "a credential in typographic quotes",
+    mcp({ command: "npx", args: ["--token", "“hunter2horse”"] }),
+    ["hermes:mcpServers.tracker.args[1]: it is a credential in plain text"],
+  ],
+  [
+    "a credential behind a typographic dash",
+    mcp({ command: "npx", args: ["–api-key=hunter2horse"] }),
+    ["hermes:mcpServers.tracker.args[0]: it is a credential in plain text"],
+  ],
+  [
     "a program of Windows",
     mcp({ command: "npx.cmd", args: ["-y", "x"] }),
     ["hermes:mcpServers.tracker.command: it is a program of Windows, and the droplet runs Linux"],

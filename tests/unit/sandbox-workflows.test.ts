@@ -14,7 +14,7 @@ beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), "hermes-workflow-"))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Runs the workflow's script; what it would have called, in order. */
-function mutations(env: Record<string, string>, isUp = false): { status: number | null; calls: string[] } {
+function calls(env: Record<string, string>, isUp = false): { status: number | null; calls: string[] } {
   const log = join(dir, "log");
   const shown = isUp ? `echo '{"name":"pr-7","droplet":"active","state":"made"}'` : "exit 1";
   writeFileSync(join(dir, "hermes"), `#!/bin/bash\necho "$*" >>"${log}"\nif [ "$2" = show ]; then ${shown}; fi\n`);
@@ -32,12 +32,12 @@ describe("the workflow's script", () => {
   const make = ["show pr-7 --json", "destroy pr-7", "create pr-7 --ttl 2d --idle 4h --comment"];
 
   it("makes a sandbox for a pull request with the label, in the place of one that was cut off", () => {
-    expect(mutations(labelled)).toEqual({ status: 0, calls: make });
-    expect(mutations({ ...labelled, DEED: "label_updated" }).calls.slice(-3)).toEqual(make);
+    expect(calls(labelled)).toEqual({ status: 0, calls: make });
+    expect(calls({ ...labelled, DEED: "label_updated" }).calls.slice(-3)).toEqual(make);
   });
 
   it("leaves one alone that is up when another label comes", () => {
-    expect(mutations(labelled, true)).toEqual({ status: 0, calls: ["show pr-7 --json"] });
+    expect(calls(labelled, true)).toEqual({ status: 0, calls: ["show pr-7 --json"] });
   });
 
   it.each([
@@ -45,10 +45,10 @@ describe("the workflow's script", () => {
     [{ DEED: "closed", LABELLED: "true" }],
     [{ DEED: "label_cleared", LABELLED: "false" }],
   ])("removes it when %j", (env) => {
-    expect(mutations({ ...env, NUMBER: "7" })).toEqual({ status: 0, calls: ["destroy pr-7 --comment"] });
+    expect(calls({ ...env, NUMBER: "7" })).toEqual({ status: 0, calls: ["destroy pr-7 --comment"] });
   });
 
-  it("sweeps daily", () => expect(mutations({ DEED: "" })).toEqual({ status: 0, calls: ["sweep --yes"] }));
+  it("sweeps daily", () => expect(calls({ DEED: "" })).toEqual({ status: 0, calls: ["sweep --yes"] }));
 });
 
 describe.each([".gitea", ".github"])("%s/workflows/sandbox.yaml", (folder) => {

@@ -42,7 +42,7 @@ function asked(port: number): Promise<string> {
   });
 }
 
-async function opened(more: { connect?: typeof login; patienceMs?: number } = {}) {
+async function opened(more: { connect?: typeof login; patienceMs?: number; isLasting?: () => boolean } = {}) {
   const { connect: dial = login, ...options } = more;
   let ended: Promise<void> = Promise.resolve();
   const port = await new Promise<number>((resolve, reject) => {
@@ -95,19 +95,38 @@ describe("hermes tunnel", () => {
     expect(logins).toBeGreaterThan(2);
   });
 
-  it("ends at once when another machine answers in its place", async () => {
+  it("waits for a droplet that does not have the stack's host key yet, and says which key another one shows", async () => {
     let logins = 0;
     const stranger = new SshHost();
     await stranger.start();
-    const connect = () =>
-      ++logins === 1
-        ? login()
-        : connectSsh({ host: "127.0.0.1", port: stranger.port, privateKey: KEY, hostKey: host.publicKey });
-    const { ended } = await opened({ connect });
+    const another = () =>
+      connectSsh({ host: "127.0.0.1", port: stranger.port, privateKey: KEY, hostKey: host.publicKey });
+    const { port } = await opened({ connect: () => (++logins === 2 ? another() : login()) });
+    host.drop();
+    await waitFor("the connection", () => lines.includes("connected again"));
+    expect(await asked(port)).toBe("the gateway");
+    const { ended } = await opened({ connect: () => (++logins === 4 ? login() : another()), patienceMs: 50 });
     host.drop();
     await expect(ended).rejects.toThrow(HostKeyError);
-    expect({ logins, of: stranger.logins }).toEqual({ logins: 2, of: 0 });
+    expect(stranger).toMatchObject({ logins: 0, received: [] });
     await stranger.stop();
+  });
+
+  it("ends on Ctrl-C while it connects", async () => {
+    const never = keepTunnel(() => new Promise(() => undefined), {
+      ...{ local: 0, remote: 1, signal: stop.signal, say: () => undefined, onListening: () => undefined },
+    });
+    stop.abort();
+    await never;
+  });
+
+  it("ends at once when the stack cannot be read any more", async () => {
+    let logins = 0;
+    const connect = () => (++logins === 1 ? login() : Promise.reject(new Error("there is no stack")));
+    const { ended } = await opened({ connect, isLasting: () => true });
+    host.drop();
+    await expect(ended).rejects.toThrow("there is no stack");
+    expect(logins).toBe(2);
   });
 
   it("names a port that is taken, and another one", async () => {
