@@ -63,6 +63,7 @@ export function gatewayFiles(
     [`${UNITS}/hermes-recover.service`]: textFile(read("hermes-recover.service"), DATA),
     [`${UNITS}/hermes-workspaces.service`]: textFile(read("hermes-workspaces.service"), DATA),
     [`${UNITS}/hermes-agent.service`]: textFile(read("hermes-agent.service"), DATA),
+    [`${UNITS}/hermes-guard.service`]: textFile(read("hermes-guard.service"), DATA),
     [`${UNITS}/hermes-agent.service.d/memory.conf`]: textFile(agentMemory(memory), DATA),
     [`${UNITS}/${SSH_SOCKET}.d/hermes.conf`]: textFile(read("ssh-socket.conf"), DATA),
     [`${UNITS}/hermes-backup.service`]: textFile(read("hermes-backup.service"), DATA),
@@ -120,7 +121,15 @@ export function applyProgram(): Record<string, string> {
 function scripts(): Record<string, BundleFile> {
   const names = [
     ...["agent-setup.sh", "agent-ssh.sh", "empty-caches.sh", "gateway-start.sh", "gateway-stop.sh", "grow-volume.sh"],
-    ...["has-room.sh", "install-node.sh", "reserve-space.sh", "swap.sh", "show-workspaces.mjs", "wait-ready.sh"],
+    ...[
+      "guard-files.sh",
+      "has-room.sh",
+      "install-node.sh",
+      "reserve-space.sh",
+      "swap.sh",
+      "show-workspaces.mjs",
+      "wait-ready.sh",
+    ],
     "with-secrets.sh",
   ];
   return Object.fromEntries(names.map((name) => [`${HELPERS_DIR}/${name}`, programFile(name)]));

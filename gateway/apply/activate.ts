@@ -24,6 +24,7 @@ import * as ollama from "./ollama.ts";
 import { isAsInstalled } from "./openclaw-tree.ts";
 import {
   AGENT,
+  AGENT_GUARD,
   AGENT_WORKSPACES,
   BACKUP_CONFIG,
   BACKUP_TIMER,
@@ -434,7 +435,7 @@ async function around(host: Host, effects: Effects): Promise<void> {
   if (effects.sshd) await systemctl("try-reload-or-restart", "ssh.service");
   // Not every image has it; the setting waits for one that does.
   if (effects.sshSocket) await host.run("systemctl", ["try-restart", SSH_SOCKET], { timeoutMs: 120_000 });
-  if (effects.agent) await systemctl("restart", AGENT_WORKSPACES, AGENT);
+  if (effects.agent) await systemctl("restart", AGENT_WORKSPACES, AGENT_GUARD, AGENT);
   if (effects.swap) await script(host, SWAP_SCRIPT);
   if (effects.volume) await script(host, VOLUME_SCRIPT);
 }

@@ -3,13 +3,14 @@ import type { Check, Finding } from "./doctor-findings.ts";
 import { changedAt, clock, DAY_SECONDS, day, fail, ok, output, properties, size, warn } from "./doctor-findings.ts";
 import { contentOf } from "./bundle.ts";
 import type { Host } from "./host.ts";
-import { AGENT, AGENT_WORKSPACES, UNITS } from "./places.ts";
+import { AGENT, AGENT_GUARD, AGENT_WORKSPACES, UNITS } from "./places.ts";
 import { shown } from "./shown.ts";
 import { readText } from "./text-file.ts";
 
 /** The gateway's own unit is looked at together with its readiness. */
 const WATCHED = [
   AGENT,
+  AGENT_GUARD,
   AGENT_WORKSPACES,
   "hermes-volume.service",
   "hermes-nftables.service",
@@ -150,8 +151,11 @@ function spaceLevel({ target, bytes, free }: Space): Finding["level"] {
   return free < none ? "fail" : free < low ? "warn" : "ok";
 }
 
+/** Above the fifth at which the agents are stopped: guard-files.sh. */
+const FEW_FILES = 0.25;
+
 const inodeLevel = ({ inodes, freeInodes }: Space): Finding["level"] =>
-  inodes === 0 ? "ok" : freeInodes < inodes * 0.03 ? "fail" : freeInodes < inodes * 0.1 ? "warn" : "ok";
+  inodes === 0 ? "ok" : freeInodes < inodes * 0.03 ? "fail" : freeInodes < inodes * FEW_FILES ? "warn" : "ok";
 
 const disk: Check = async ({ host }) => {
   const all = await spaces(host);

@@ -1,6 +1,7 @@
 // From changed files to what has to happen for them to count: the least that does.
 import {
   AGENT,
+  AGENT_GUARD,
   AGENT_WORKSPACES,
   BACKUP_TIMER,
   GATEWAY,
@@ -67,9 +68,10 @@ export function effectsOf(changes: Change[], inEnvironment: string[], configDiff
     sshSocket: any((path) => ofUnit(path, SSH_SOCKET)),
     agent: any(
       (path) =>
-        [AGENT, AGENT_WORKSPACES].some((unit) => ofUnit(path, unit)) ||
+        [AGENT, AGENT_GUARD, AGENT_WORKSPACES].some((unit) => ofUnit(path, unit)) ||
         path.startsWith("/etc/hermes-agent/") ||
         path.endsWith("/agent-setup.sh") ||
+        path.endsWith("/guard-files.sh") ||
         path.endsWith("/reserve-space.sh") ||
         path.endsWith("/show-workspaces.mjs"),
     ),

@@ -63,6 +63,8 @@ export const UNITS = "/etc/systemd/system";
 export const GATEWAY = "openclaw-gateway.service";
 export const AGENT = "hermes-agent.service";
 export const AGENT_WORKSPACES = "hermes-workspaces.service";
+/** Stops the agents before files run out. */
+export const AGENT_GUARD = "hermes-guard.service";
 /** systemd's own way to root's sshd. */
 export const SSH_SOCKET = "sshd-unix-local.socket";
 /** As in openclaw-gateway.service. */

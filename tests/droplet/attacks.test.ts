@@ -89,6 +89,51 @@ describe("an agent that takes all the space of the volume", () => {
   });
 });
 
+describe("an agent that creates files without end", () => {
+  const CREATE = `
+import os
+for n in range(1000):
+    os.makedirs(f"many/{n}")
+    for i in range(1000): os.close(os.open(f"many/{n}/{i}", os.O_CREAT | os.O_WRONLY))
+`;
+  const folder = `${WORKSPACES}/main/many`;
+  const free = async (): Promise<number> => {
+    const [all = 0, left = 0] = (await project.droplet("stat -f -c '%c %d' /srv/hermes")).split(" ").map(Number);
+    return left / all;
+  };
+
+  afterAll(() => project.droplet(`rm -rf ${folder}; systemctl start hermes-agent`));
+
+  it("is stopped while the gateway can still create files, and the doctor names the folder", async () => {
+    const script = Buffer.from(CREATE).toString("base64");
+    await asAgentsCommand(`cd /run/hermes-agent/*/workspace && base64 -d <<<${script} | python3 -`).catch(
+      () => undefined,
+    );
+    await waitFor("the end of the agents' unit", async () => {
+      return (await project.droplet("systemctl is-active hermes-agent || true")) === "inactive";
+    });
+    expect(await free()).toBeGreaterThan(0.02);
+    expect(
+      await asGateway("cd /var/lib/openclaw && mkdir turn && touch turn/{1..1000} && rm -r turn && echo created"),
+    ).toBe("created");
+    succeeded(await project.onStack("status", "--agent-turn"));
+    const { stdout } = await project.onStack("doctor", "--json");
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; level: string; found: string }[] };
+    const told = (name: string) => checks.find((check) => check.name === name);
+    expect(told("inodes")?.found).toContain("most of it in /srv/hermes/openclaw/workspaces/main/many");
+    expect(told("unit hermes-agent")?.level).toBe("fail");
+  });
+
+  it("is stopped again when it is started without room, and works again with it", async () => {
+    await project.droplet("systemctl start hermes-agent");
+    await waitFor("the end of the agents' unit", async () => {
+      return (await project.droplet("systemctl is-active hermes-agent || true")) === "inactive";
+    });
+    await project.droplet(`rm -rf ${folder}; systemctl start hermes-agent`);
+    expect(await asAgentsCommand("echo works")).toBe("works");
+  });
+});
+
 describe("a command of hermes-apply in the gateway's account", () => {
   const RECIPIENT = "age1e7kyr42glc42q9zwna7k2hplklncuz0cn4rltxmgs78jpxjh5sfqfczrdr";
   /** Prints the commands of its own account that a process sees, and into whose file system it gets. */

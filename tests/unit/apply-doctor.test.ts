@@ -299,7 +299,7 @@ const NETWORK: Fault[] = [
 ];
 
 const SYSTEM: Fault[] = [
-  ...["hermes-agent", "hermes-workspaces", "hermes-volume", "hermes-nftables", "tailscaled", "ssh"].map(
+  ...["hermes-agent", "hermes-guard", "hermes-workspaces", "hermes-volume", "hermes-nftables", "tailscaled", "ssh"].map(
     (name): Fault => [
       `${name} that failed`,
       () => unit(`${name}.service`, { ActiveState: "failed", Result: "exit-code" }),
