@@ -6,6 +6,7 @@ import { PassThrough } from "node:stream";
 import type { Command } from "commander";
 import { stackName } from "../../lib/names";
 import { OUTPUTS } from "../fixtures/operated-stack";
+import { noInput } from "./cli-wrong";
 
 const FORMS = ["hermes", "acme/hermes", "acme/hermes/hermes"];
 
@@ -147,6 +148,7 @@ beforeAll(() => {
   });
   program = jest.requireActual<typeof import("../../cli/program")>("../../cli/program").program;
   process.env["DIGITALOCEAN_TOKEN"] = "dop_v1_unit";
+  jest.spyOn(process, "stdin", "get").mockImplementation(noInput);
   for (const stream of [process.stdout, process.stderr])
     jest.spyOn(stream, "write").mockImplementation((text) => {
       note("print", String(text).replace(/\d+(\.\d+)? m?s\b/g, "T"));

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { CommanderError } from "commander";
 import { failureOf } from "../../cli/failure";
 import { program } from "../../cli/program";
@@ -203,9 +204,14 @@ export interface Typed {
 }
 
 /** A folder with a project in which command lines are run in this process. */
+/** As process.stdin has it where it is closed. */
+export const noInput = (): typeof process.stdin => Readable.from([]) as unknown as typeof process.stdin;
+
 export class Terminal {
   private readonly folder = mkdtempSync(join(tmpdir(), "hermes-typed-"));
   private readonly before = { cwd: process.cwd(), env: { ...process.env } };
+  /** Nothing comes in: that of a test's worker never ends. */
+  private readonly stdin = jest.spyOn(process, "stdin", "get").mockImplementation(noInput);
 
   constructor() {
     mkdirSync(join(this.folder, "bin"));
@@ -224,6 +230,7 @@ export class Terminal {
   }
 
   close(): void {
+    this.stdin.mockRestore();
     process.chdir(this.before.cwd);
     process.env = this.before.env;
     rmSync(this.folder, { recursive: true });
