@@ -105,7 +105,7 @@ const volume: Check = async ({ host, applied }) => {
   const isReserved =
     last(VOLUME_MOUNT)
       ?.options.split(",")
-      .some((option) => /^resuid=[1-9]/.test(option)) === true;
+      .some((option) => /^resgid=[1-9]/.test(option)) === true;
   if (!isReserved)
     return warn(
       "mounted, writable; no space is reserved for the gateway, and an agent can fill it",

@@ -146,7 +146,7 @@ function isReservedForGateway(device: number): boolean {
   const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return lines.some(
-    (line) => line.split(" ")[2] === `${major}:${minor}` && /,resuid=[1-9]/.test(line.slice(line.indexOf(" - "))),
+    (line) => line.split(" ")[2] === `${major}:${minor}` && /,resgid=[1-9]/.test(line.slice(line.indexOf(" - "))),
   );
 }
 

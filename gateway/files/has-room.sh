@@ -7,8 +7,8 @@ readonly ROOM=$((16 << 20)) EXT4_OWN=$((4096 * 4096))
 
 main() {
   local free size probe room=$ROOM format='%a %S'
-  # Of the blocks that are kept for this account, too (reserve-space.sh), but not of ext4's own, which are counted there.
-  if [[ ",$(findmnt --noheadings --output OPTIONS --target .)," = *,resuid="$(id -u)",* ]]; then
+  # Of the blocks that are kept for this group, too (reserve-space.sh), but not of ext4's own, which are counted there.
+  if [[ ",$(findmnt --noheadings --output OPTIONS --target .)," = *,resgid="$(id -g)",* ]]; then
     format='%f %S' room=$((ROOM + EXT4_OWN))
   fi
   read -r free size < <(stat --file-system --format "$format" .)
