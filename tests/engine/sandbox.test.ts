@@ -96,10 +96,9 @@ asRoot("hermes sandbox", () => {
   });
 
   it("removes it without a trace", async () => {
-    const selected = (await world.pulumi("stack", "--show-name")).output.trim();
-    expect(selected).toBe("hermes");
+    fine(await world.pulumi("stack", "select", "hermes"));
     fine(await world.hermes("sandbox", "destroy", "one"));
-    expect((await world.pulumi("stack", "--show-name")).output.trim()).toBe(selected);
+    expect(fine(await world.pulumi("stack", "--show-name")).trim()).toBe("hermes");
     expect(world.traces()).toEqual({});
   });
 
