@@ -10,9 +10,9 @@ export const isAgeRecipient = (text: string): boolean => text.startsWith("age1")
 
 /** Both halves of a key. */
 export interface AgeKeyPair {
-  /** AGE-SECRET-KEY-1…, a secret. */
+  /** The secret half, AGE-SECRET-KEY-1…. */
   identity: string;
-  /** age1…, for everybody. */
+  /** The public half, age1…. */
   recipient: string;
 }
 

@@ -38,12 +38,6 @@ export interface IntegerRule {
   fix: string;
 }
 
-/** What stands beside a key in its map. */
-interface Beside {
-  names: readonly string[];
-  map: Readonly<Record<string, unknown>>;
-}
-
 /** Reads plain values out of what YAML and the engine made of the stack's file, and collects what is wrong. */
 export class Reader {
   readonly problems: Problem[] = [];
@@ -119,16 +113,15 @@ export class Reader {
       return {};
     }
     const map = value as Record<string, unknown>;
-    const names = Object.keys(map);
-    if (allowedKeys) for (const name of names) this.knownKey(`${key}.${name}`, name, allowedKeys, { names, map });
+    if (allowedKeys) for (const name of Object.keys(map)) this.knownKey(`${key}.${name}`, name, allowedKeys, map);
     return map;
   }
 
   /** Refuses a key that does not exist; its value is not printed, it may be anything. */
-  knownKey(key: string, name: string, known: readonly string[], { names, map }: Beside): void {
+  knownKey(key: string, name: string, known: readonly string[], map: Readonly<Record<string, unknown>>): void {
     if (known.includes(name)) return;
     const meant = nearest(name, known);
-    const isTwice = meant !== undefined && names.includes(meant);
+    const isTwice = meant !== undefined && Object.hasOwn(map, meant);
     if (meant !== undefined && !isTwice) this.setUnread(`${key.slice(0, -name.length)}${meant}`);
     const list: unknown = map[name];
     const [entry] = Array.isArray(list) && list.length === 1 ? (list as unknown[]) : [];

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { asMap } from "../lib/maps";
+import { asMap, valueAt } from "../lib/maps";
 import { bytesOf, parseStackYaml, parseYaml } from "./yaml-file";
 
 /** What only the stack's file can tell: the engine hands values over sorted and decrypted. */
@@ -37,7 +37,10 @@ export function parseStackFile(content: Uint8Array | string, name = "the stack's
   );
   const order = [...new Set(keys.map(([key]) => key))];
   const spellings = order.map((key) => config.map(([full]) => full).filter((full) => hermesKey(full) === key));
-  return { order, plainSecrets, twice: spellings.filter((all) => all.length > 1), spelling: spellingIn(content, name) };
+  // Read a second time only where YAML made another thing of a text.
+  let written: StackFile["spelling"] | undefined;
+  const spelling: StackFile["spelling"] = (key) => (written ??= spellingIn(content, name))(key);
+  return { order, plainSecrets, twice: spellings.filter((all) => all.length > 1), spelling };
 }
 
 /** The file's texts and numbers, none of them converted. */
@@ -56,12 +59,8 @@ function spellingIn(content: Uint8Array | string, name: string): StackFile["spel
     }),
   );
   return (key) => {
-    const [top = "", ...path] = key.split(/\.|(?=\[)/).map((part) => part.replace(/^\[(\d+)\]$/, "$1"));
-    const found = path.reduce<unknown>(
-      (value, part) =>
-        typeof value === "object" && value !== null ? (value as Record<string, unknown>)[part] : undefined,
-      values[top],
-    );
+    const path = key.split(/\.|(?=\[)/).map((part) => part.replace(/^\[(\d+)\]$/, "$1"));
+    const found = valueAt(values, path);
     return typeof found === "string" ? found : undefined;
   };
 }

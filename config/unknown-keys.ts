@@ -1,5 +1,5 @@
 // Keys that hermes does not know: what each may have been meant for.
-import { isMap } from "../lib/maps";
+import { isMap, valueAt } from "../lib/maps";
 import { allNearest, editDistance, nearest } from "../lib/nearest";
 import { KEY_NAMES } from "./keys";
 import type { Problem } from "./problem";
@@ -90,10 +90,6 @@ export function unknownKey(name: string, value: unknown, beside: Record<string, 
       "secrets",
     );
   return said(ALL, `Remove it: pulumi config rm ${key}.`);
-}
-
-function valueAt(values: Record<string, unknown>, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, part) => (isMap(value) ? value[part] : undefined), values);
 }
 
 const lower = (text: string): string => text.toLowerCase();

@@ -117,22 +117,26 @@ function readNodeSource(reader: Reader, key: string, value: unknown, version: st
 const NODE_FILE = /\/node-v([^/]*?)-([a-z0-9]+-[a-z0-9]+)\.(tar\.\w+|zip)$/;
 
 function checkNodeUrl(reader: Reader, key: string, url: string, version: string): void {
-  const [, named = "", platform = "", archive = ""] = NODE_FILE.exec(url) ?? [];
-  const { hostname, pathname } = new URL(url);
-  const isOfficial = /(^|\.)nodejs\.org$/.test(hostname);
-  const folder = /\/v(\d+\.\d+\.\d+)\//.exec(pathname)?.[1];
-  const wrong =
-    named !== ""
-      ? (nodeFileFault({ named: folder !== undefined && isOfficial ? folder : named, platform, archive }, version) ??
-        nodeFileFault({ named, platform, archive }, version))
-      : isOfficial
-        ? "it is not the address of an archive"
-        : undefined;
+  const wrong = nodeUrlFault(url, version);
   if (wrong === undefined) return;
-  if (isOfficial)
-    return reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${DEFAULTS.nodeUrl}.`);
-  const right = url.replace(/node-v[^/]*$/, "node-v{version}-linux-x64.tar.xz").replace(`/v${named}/`, "/v{version}/");
+  const [, named = ""] = NODE_FILE.exec(url) ?? [];
+  const right = isOfNode(url)
+    ? DEFAULTS.nodeUrl
+    : url.replace(/node-v[^/]*$/, "node-v{version}-linux-x64.tar.xz").replace(`/v${named}/`, "/v{version}/");
   reader.reject(key, url, wrong, "A linux-x64 .tar.xz of hermes:node.version.", `Write ${right}.`);
+}
+
+const isOfNode = (url: string): boolean => /(^|\.)nodejs\.org$/.test(new URL(url).hostname);
+
+function nodeUrlFault(url: string, version: string): string | undefined {
+  const [, named = "", platform = "", archive = ""] = NODE_FILE.exec(url) ?? [];
+  if (named === "") return isOfNode(url) ? "it is not the address of an archive" : undefined;
+  // Of nodejs.org the folder is a version's, too; a mirror has folders of its own.
+  const folder = isOfNode(url) ? /\/v(\d+\.\d+\.\d+)\//.exec(url)?.[1] : undefined;
+  return (
+    nodeFileFault({ named: folder ?? named, platform, archive }, version) ??
+    nodeFileFault({ named, platform, archive }, version)
+  );
 }
 
 interface NodeFile {

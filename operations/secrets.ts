@@ -1,15 +1,13 @@
-import { createInterface } from "node:readline/promises";
-import { Writable, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { formatProblem } from "../config/problem";
 import { isSecretName, secretProblem } from "../config/secrets";
 import { KNOWN_SECRETS } from "../config/types";
+import { askHidden } from "../lib/ask-hidden";
 import { CommandError, EXIT } from "../lib/output";
 import { setConfig } from "../lib/set-config";
 import { wrongValue } from "./stack/input";
-import { selected, stackOutputs, stackSecrets, type StackOptions } from "./stack/reach";
-
-/** Keys of SSH: a droplet that is up would not know a new one. `hermes rotate` replaces them in two steps. */
-const ROTATED = ["deployKey", "hostKey"];
+import { selected, stackSecrets, type StackOptions } from "./stack/reach";
+import { refuseLockout, SSH_KEYS } from "./stack/ssh-keys";
 
 /** Longer ones are no secret of anybody's. */
 const LONGEST = 65_536;
@@ -28,12 +26,7 @@ export interface SecretInput {
  */
 export async function setSecret(name: string, options: StackOptions, input: SecretInput): Promise<void> {
   checkName(name);
-  if (ROTATED.includes(name) && (await stackOutputs(options).catch(() => undefined)) !== undefined)
-    throw new CommandError(
-      `the droplet would not let this machine in with a new ${name}.\n` +
-        `  Both keys of SSH are replaced in two steps.\n  Run: ./hermes rotate ${name}`,
-      EXIT.refused,
-    );
+  await refuseLockout([name], options);
   const value = withoutLastLineBreak(name, await valueFrom(name, input));
   const problem = secretProblem(name, value);
   if (problem !== undefined) throw new CommandError(formatProblem(problem), EXIT.input);
@@ -62,10 +55,11 @@ function checkName(name: string): void {
 
 /** Every program that prints a value ends it with one. A key's belongs to it. */
 const withoutLastLineBreak = (name: string, value: string): string =>
-  ROTATED.some((each) => name.startsWith(each)) ? value : value.replace(/\r?\n$/, "");
+  SSH_KEYS.some((each) => name.startsWith(each)) ? value : value.replace(/\r?\n$/, "");
 
-async function valueFrom(name: string, { stdin, stderr }: SecretInput): Promise<string> {
-  const value = stdin.isTTY === true ? await typed(`${name}: `, stdin, stderr) : await piped(stdin);
+async function valueFrom(name: string, input: SecretInput): Promise<string> {
+  const { stdin } = input;
+  const value = stdin.isTTY === true ? await askHidden(`${name}: `, input) : await piped(stdin);
   if (value.trim() !== "") return value;
   throw new CommandError(
     `no value came in for ${name}; nothing was changed.\n` +
@@ -81,17 +75,4 @@ async function piped(stdin: Readable): Promise<string> {
     if (text.length > LONGEST) throw new CommandError("the value is longer than 64 KiB", EXIT.input);
   }
   return text;
-}
-
-/** Without an echo. */
-async function typed(question: string, input: Readable, stderr: SecretInput["stderr"]): Promise<string> {
-  stderr.write(question);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input, output: silent, terminal: true });
-  try {
-    return (await terminal.question("")).trim();
-  } finally {
-    terminal.close();
-    stderr.write("\n");
-  }
 }

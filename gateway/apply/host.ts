@@ -137,7 +137,7 @@ function disk(path: string): Disk {
   return { device, free, ...freeFiles, writable: isWritable(path) };
 }
 
-/** What ext4 keeps for its own tables, whoever writes: 4096 blocks; `f_bfree` of statfs(2) counts them. */
+/** ext4 reserves 4096 blocks for its metadata. No account can use them, but `f_bfree` of statfs(2) includes them. */
 const EXT4_OWN_BYTES = 4096 * 4096;
 
 /** Whether root and the gateway's account may write where other accounts find the disk full: reserve-space.sh. */

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
-import { Writable } from "node:stream";
 import { utils } from "ssh2";
 import { newAgeKeyPair } from "../../config/age-key";
 import { secretProblem } from "../../config/secrets";
+import { askHidden } from "../../lib/ask-hidden";
 import { asMap } from "../../lib/maps";
 import { CommandError, EXIT } from "../../lib/output";
 import { pulumiOutput, runPulumi } from "../../lib/pulumi";
+import { removeStack } from "../../lib/remove-stack";
 import { setConfig } from "../../lib/set-config";
-import { pathOf, stackFile } from "../stack/project";
-import { stackOutputs } from "../stack/reach";
+import { pathOf, projectFolder, stackFile } from "../stack/project";
+import { refuseLockout } from "../stack/ssh-keys";
 import { checkFlags, checkInit, wantedSecrets, type InitOptions } from "./input";
 
 /** A secret that somebody else gave out; hermes can only ask for it. */
@@ -52,7 +52,7 @@ export const MADE: Record<string, () => string> = {
 export async function init(options: InitOptions): Promise<{ stack: string; set: string[]; kept: string[] }> {
   const { stack } = options;
   checkFlags(options);
-  await refuseLockout(options);
+  await refuseLockout(options.rotate ?? [], { stack });
   const isNew = (await runPulumi(["stack", "select", stack])).code !== 0;
   const config = isNew ? fileConfig(stack) : await stackConfig(stack);
   checkInit(options, config);
@@ -87,35 +87,18 @@ async function writeStack(options: InitOptions, secrets: Record<string, string>,
 async function inNewStack(stack: string, write: () => Promise<void>): Promise<void> {
   const path = pathOf(stack);
   const before = existsSync(path) ? readFileSync(path) : undefined;
-  const selected = await runPulumi(["stack", "--show-name"]);
   // Outside of what is undone: it also fails if the stack exists after all.
-  await pulumiOutput(["stack", "init", stack]);
+  await pulumiOutput(["stack", "init", stack, "--no-select"]);
   try {
     await write();
   } catch (error) {
-    await runPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", stack]);
-    // The engine selected the new one, and deselected it with its removal.
-    if (selected.code === 0) await runPulumi(["stack", "select", selected.stdout.trim()]);
+    // Why it did not come to be says more than why it could not be removed.
+    await removeStack(stack, projectFolder()).catch(() => undefined);
     if (before === undefined) rmSync(path, { force: true });
     else writeFileSync(path, before);
     throw error;
   }
-}
-
-/**
- * A key of SSH that is set anew is one that the running droplet does not know.
- *
- * @throws CommandError for the keys that are rotated in two steps, once there is a droplet
- */
-async function refuseLockout({ stack, rotate = [] }: InitOptions): Promise<void> {
-  const name = rotate.find((each) => each === "deployKey" || each === "hostKey");
-  if (name === undefined || (await stackOutputs({ stack }).catch(() => undefined)) === undefined) return;
-  throw new CommandError(
-    `the droplet would not let this machine in with a new ${name}.\n` +
-      `  In two steps, without an interruption: ./hermes rotate ${name}\n` +
-      `  If the old one is lost: ./hermes rotate ${name} --lost; pulumi up (a new droplet: state on a volume stays, with hermes:volumeGiB 0 it is LOST)`,
-    EXIT.refused,
-  );
+  await pulumiOutput(["stack", "select", stack]);
 }
 
 /** Values for the secrets that are missing or to be rotated. An existing secret is replaced only on request. */
@@ -175,7 +158,9 @@ async function ask(secret: AskedSecret): Promise<string> {
       EXIT.input,
     );
   }
-  return checked(secret, await askHidden(`${secret.question}: `), "Nothing was changed.");
+  const answer = await askHidden(`${secret.question}: `, process);
+  if (answer === "") throw new CommandError("nothing was typed: run ./hermes init again", EXIT.input);
+  return checked(secret, answer, "Nothing was changed.");
 }
 
 /** By the rules of the configuration. @throws CommandError without the value */
@@ -183,18 +168,4 @@ function checked({ name }: AskedSecret, value: string, more: string): string {
   const problem = secretProblem(name, value);
   if (problem === undefined) return value;
   throw new CommandError(`${problem.wrong}. ${more}\n  ${problem.allowed}\n  ${problem.fix}`, EXIT.input);
-}
-
-async function askHidden(question: string): Promise<string> {
-  process.stderr.write(question);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
-  try {
-    const answer = (await terminal.question("")).trim();
-    if (answer === "") throw new CommandError("nothing was typed: run ./hermes init again", EXIT.input);
-    return answer;
-  } finally {
-    terminal.close();
-    process.stderr.write("\n");
-  }
 }

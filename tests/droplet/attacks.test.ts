@@ -1,6 +1,7 @@
 // What a hostile process tries in the agents' account and in the gateway's.
 import { waitFor } from "../../localcloud/network";
 import { sharedLab } from "../support/labs";
+import { doctorCheck } from "../support/operations";
 import { succeeded } from "../support/project-copy";
 
 const project = sharedLab();
@@ -73,13 +74,11 @@ describe("an agent that takes all the space of the volume", () => {
       ),
     ).toBe("written");
     succeeded(await project.onStack("status", "--agent-turn"));
-    const { stdout } = await project.onStack("doctor", "--json");
-    const { checks } = JSON.parse(stdout) as { checks: { name: string; level: string; found: string }[] };
-    expect(checks.find(({ name }) => name === "free space")).toMatchObject({
+    expect(await doctorCheck(project, "free space")).toMatchObject({
       level: "fail",
       found: expect.stringContaining("most of it in /srv/hermes/openclaw/workspaces/main") as string,
     });
-    expect(checks.find(({ name }) => name === "volume")?.level).toBe("ok");
+    expect((await doctorCheck(project, "volume")).level).toBe("ok");
   });
 
   it("keeps a gateway from starting no more than it keeps one from running", async () => {
@@ -102,34 +101,35 @@ for n in range(1000):
     return left / all;
   };
 
-  afterAll(() => project.droplet(`rm -rf ${folder}; systemctl start hermes-agent`));
+  const stopped = (): Promise<unknown> =>
+    waitFor("the end of the agents' unit", async () => {
+      return (await project.droplet("systemctl is-active hermes-agent || true")) === "inactive";
+    });
+  const makeRoom = (): Promise<string> => project.droplet(`rm -rf ${folder}; systemctl start hermes-agent`);
+
+  afterAll(makeRoom);
 
   it("is stopped while the gateway can still create files, and the doctor names the folder", async () => {
     const script = Buffer.from(CREATE).toString("base64");
     await asAgentsCommand(`cd /run/hermes-agent/*/workspace && base64 -d <<<${script} | python3 -`).catch(
       () => undefined,
     );
-    await waitFor("the end of the agents' unit", async () => {
-      return (await project.droplet("systemctl is-active hermes-agent || true")) === "inactive";
-    });
+    await stopped();
     expect(await free()).toBeGreaterThan(0.02);
     expect(
       await asGateway("cd /var/lib/openclaw && mkdir turn && touch turn/{1..1000} && rm -r turn && echo created"),
     ).toBe("created");
     succeeded(await project.onStack("status", "--agent-turn"));
-    const { stdout } = await project.onStack("doctor", "--json");
-    const { checks } = JSON.parse(stdout) as { checks: { name: string; level: string; found: string }[] };
-    const told = (name: string) => checks.find((check) => check.name === name);
-    expect(told("inodes")?.found).toContain("most of it in /srv/hermes/openclaw/workspaces/main/many");
-    expect(told("unit hermes-agent")?.level).toBe("fail");
+    expect((await doctorCheck(project, "inodes")).found).toContain(
+      "most of it in /srv/hermes/openclaw/workspaces/main/many",
+    );
+    expect((await doctorCheck(project, "unit hermes-agent")).level).toBe("fail");
   });
 
   it("is stopped again when it is started without room, and works again with it", async () => {
     await project.droplet("systemctl start hermes-agent");
-    await waitFor("the end of the agents' unit", async () => {
-      return (await project.droplet("systemctl is-active hermes-agent || true")) === "inactive";
-    });
-    await project.droplet(`rm -rf ${folder}; systemctl start hermes-agent`);
+    await stopped();
+    await makeRoom();
     expect(await asAgentsCommand("echo works")).toBe("works");
   });
 });

@@ -1,5 +1,6 @@
 import { waitFor } from "../../localcloud/network";
 import { ownLab } from "../support/labs";
+import { doctorCheck, type Check } from "../support/operations";
 import { succeeded } from "../support/project-copy";
 import { secretsIn, stackSecrets } from "../support/secrets";
 
@@ -8,19 +9,7 @@ const project = ownLab("stand-in");
 
 beforeAll(() => project.start());
 
-interface Check {
-  name: string;
-  level: string;
-  found: string;
-  fix?: string;
-}
-
-async function check(name: string): Promise<Check> {
-  const { stdout } = await project.onStack("doctor", "--json");
-  const found = (JSON.parse(stdout) as { checks: Check[] }).checks.find((each) => each.name === name);
-  if (found === undefined) throw new Error(`the doctor has no check ${name}: ${stdout}`);
-  return found;
-}
+const check = (name: string): Promise<Check> => doctorCheck(project, name);
 
 /** Types every command of a fix that begins with hermes, as it stands there; resolves with what they printed. */
 async function type(fix = ""): Promise<string> {

@@ -58,3 +58,19 @@ export async function tunnels(project: ProjectCopy): Promise<void> {
   expect(stdout).toContain('"ready":true');
   expect(code).toBe(0);
 }
+
+/** A finding of `hermes doctor`. */
+export interface Check {
+  name: string;
+  level: string;
+  found: string;
+  fix?: string;
+}
+
+/** @throws Error that shows all findings where there is none of that name */
+export async function doctorCheck(project: ProjectCopy, name: string): Promise<Check> {
+  const { stdout } = await project.onStack("doctor", "--json");
+  const found = (JSON.parse(stdout) as { checks: Check[] }).checks.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`the doctor has no check ${name}: ${stdout}`);
+  return found;
+}

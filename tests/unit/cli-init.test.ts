@@ -20,7 +20,9 @@ const world = {
   selected: undefined as string | undefined,
 };
 
-function pulumi(args: string[]): Answer {
+/** @param cwd folder that it runs in; absent: the project's, in which a stack is selected */
+function pulumi(args: string[], cwd?: string): Answer {
+  if (args[0] === "whoami") return done({ url: "file:///state" });
   const [what, how, name = ""] = args;
   const stack = world.stacks[args[args.indexOf("--stack") + 1] ?? ""];
   if (world.broken !== "" && args.join(" ").includes(world.broken)) return failed("error: broken");
@@ -32,14 +34,14 @@ function pulumi(args: string[]): Answer {
   if (what === "stack" && how === "init") {
     if (name in world.stacks) return failed(`error: stack '${name}' already exists`);
     world.stacks[name] = { config: {}, secrets: {} };
-    world.selected = name;
+    if (!args.includes("--no-select")) world.selected = name;
     writeFileSync(`Pulumi.${name}.yaml`, "encryptionsalt: v1:x\n");
     return done("");
   }
   if (what === "stack" && how === "--show-name")
     return world.selected === undefined ? failed("error: no stack selected") : { ...done(""), stdout: world.selected };
   if (what === "stack" && how === "rm") {
-    world.selected = undefined;
+    if (cwd === undefined) world.selected = undefined;
     delete world.stacks[args[args.indexOf("--stack") + 1] ?? ""];
     return done("");
   }
@@ -65,9 +67,9 @@ const env = { ...process.env };
 beforeAll(() => {
   jest.resetModules();
   const actual = jest.requireActual<typeof import("../../lib/pulumi")>("../../lib/pulumi");
-  const runPulumi = (args: string[]) => Promise.resolve(pulumi(args));
-  const pulumiOutput = async (args: string[]) => {
-    const { code, stdout, stderr } = await runPulumi(args);
+  const runPulumi = (args: string[], { cwd }: { cwd?: string } = {}) => Promise.resolve(pulumi(args, cwd));
+  const pulumiOutput = async (...args: Parameters<typeof runPulumi>) => {
+    const { code, stdout, stderr } = await runPulumi(...args);
     if (code !== 0) throw new Error(stderr);
     return stdout;
   };

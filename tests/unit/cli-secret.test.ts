@@ -74,7 +74,7 @@ describe("hermes secret set", () => {
     isUp = true;
     expect(await set(name, keys.deploy)).toMatchObject({
       code: EXIT.refused,
-      message: expect.stringContaining(`Run: ./hermes rotate ${name}`) as string,
+      message: expect.stringContaining(`In two steps, without an interruption: ./hermes rotate ${name}`) as string,
     });
     expect(written).toEqual([]);
   });
