@@ -20,11 +20,14 @@ is_short() {
   [ $((free * 100)) -lt $((all * LEAST_PERCENT)) ]
 }
 
-# Without the seconds that a process has for ending itself.
+# Without the seconds that a process has for ending itself. Whether systemd sees the signal or the end first, the unit is
+# inactive afterwards, not failed.
 stop() {
   echo "fewer than $LEAST_PERCENT % of the files on $PLACE are left: $UNIT is stopped" >&2
   systemctl stop --no-block "$UNIT"
   systemctl kill --signal=KILL "$UNIT" || true
+  systemctl stop "$UNIT"
+  systemctl reset-failed "$UNIT" || true
 }
 
 main
